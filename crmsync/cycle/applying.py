@@ -1,0 +1,531 @@
+"""Applying a plan: intent, call, outcome (architecture, section 3, step 7).
+
+Before every write what is about to be sent is stored; after it, links, base and items
+in one commit. A write whose outcome nobody knows leaves its intent behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from crmsync.cycle.run import Run, chunks, pages, postpone
+from crmsync.engine.plan import Action, Item, ItemState
+from crmsync.errors import (
+    CrmSyncError,
+    EtagMismatch,
+    InvalidRecord,
+    NotFound,
+    OutcomeUnknown,
+    PreconditionFailed,
+    Retryable,
+    describe,
+)
+from crmsync.ports import Edit, NewRecord, Outcome, Postponed, Side, Unit
+from crmsync.records.remote import Base, Link, Remote, Sent
+from crmsync.records.values import SideName
+
+_ORDER = (Action.LINK, Action.UPDATE, Action.CREATE, Action.UNLINK, Action.DELETE)
+
+Outcomes = dict[str, dict[SideName, Outcome]]
+
+
+@dataclass(slots=True)
+class Applied:
+    """What applying came to.
+
+    Attributes:
+        mismatches: records that were changed meanwhile and have to be merged again.
+        failures: items that failed.
+        stopped: the passing fault that ended the cycle early, or None.
+    """
+
+    mismatches: int = 0
+    failures: int = 0
+    stopped: Retryable | None = None
+
+
+class _Stop(Exception):
+    """Ends the apply loop after the outcomes so far are stored."""
+
+    def __init__(self, cause: Retryable) -> None:
+        super().__init__(cause.message)
+        self.cause = cause
+
+
+def apply(run: Run) -> Applied:
+    """Apply all planned items of the running cycle, page by page."""
+    applied = Applied()
+    try:
+        for action in _ORDER:
+            _apply_action(run, action, applied)
+    except _Stop as stop:
+        applied.stopped = stop.cause
+        _leave(run)
+    return applied
+
+
+def _apply_action(run: Run, action: Action, applied: Applied) -> None:
+    def load(after: str, limit: int) -> Sequence[Item]:
+        return run.state.items((ItemState.PLANNED,), (action,), after, limit)
+
+    worker: Callable[[Run, Sequence[Item], Applied], None] = {
+        Action.LINK: _apply_links,
+        Action.UPDATE: _apply_updates,
+        Action.CREATE: _apply_creates,
+    }.get(action, _apply_removals)
+    for page in pages(load, lambda item: item.item_id):
+        run.state.renew()
+        worker(run, page, applied)
+
+
+def _leave(run: Run) -> None:
+    """Mark what this cycle did not come to."""
+
+    def load(after: str, limit: int) -> Sequence[Item]:
+        return run.state.items((ItemState.PLANNED,), tuple(Action), after, limit)
+
+    for page in pages(load, lambda item: item.item_id):
+        left = tuple(
+            replace(i, state=_left_state(i), reason="left_for_later") for i in page
+        )
+        run.state.commit(Unit(items=left))
+
+
+def _left_state(item: Item) -> ItemState:
+    # A create that left us once keeps waiting for its outcome.
+    return ItemState.UNKNOWN if item.sent_at else ItemState.SKIPPED
+
+
+# ------------------------------------------------------------------ calls
+
+
+def _call(
+    items: Sequence[Item],
+    do: Callable[[Sequence[Item]], Sequence[Outcome]],
+    size: int,
+) -> dict[str, Outcome]:
+    """Make one kind of call for many items; a call that fails fails for its items."""
+    outcomes: dict[str, Outcome] = {}
+    failed: Retryable | None = None
+    for part in chunks(items, size):
+        if failed is not None:
+            outcomes.update(
+                {item.item_id: Outcome(error=_unsent(failed)) for item in part}
+            )
+            continue
+        try:
+            answers = do(part)
+        except Retryable as error:
+            failed = error
+            answers = [Outcome(error=error) for _ in part]
+        for item, outcome in zip(part, answers, strict=True):
+            outcomes[item.item_id] = outcome
+            if isinstance(outcome.error, Retryable):
+                failed = failed or outcome.error
+    return outcomes
+
+
+def _unsent(error: Retryable) -> Retryable:
+    """Return the fault for items whose call was not even tried."""
+    if isinstance(error, OutcomeUnknown):
+        return Retryable(error.message, retry_after=error.retry_after)
+    return error
+
+
+def _stop_on(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome.error, Retryable):
+            raise _Stop(outcome.error)
+
+
+# ------------------------------------------------------------------ links, updates
+
+
+def _apply_links(run: Run, items: Sequence[Item], applied: Applied) -> None:
+    """Select on both sides first: an unselected half would end the link again."""
+    google = [item for item in items if item.steps.select_google]
+    crm = [item for item in items if item.steps.select_crm]
+    refused: dict[str, Outcome] = {}
+    for side, chosen in ((SideName.GOOGLE, google), (SideName.CRM, crm)):
+        target = run.side(side)
+        outcomes = _call(chosen, partial(_select, target), target.batch_size)
+        refused.update({i: o for i, o in outcomes.items() if o.error is not None})
+    if refused:
+        _fail(
+            run, [item for item in items if item.item_id in refused], refused, applied
+        )
+    links = {
+        item.link_id: _new_link(item) for item in items if item.item_id not in refused
+    }
+    ready = [item for item in items if item.item_id not in refused]
+    _write(run, ready, links, applied)
+    _stop_on(list(refused.values()))
+
+
+def _new_link(item: Item) -> Link:
+    return Link(
+        link_id=item.link_id,
+        crm_id=item.crm_id,
+        google_id=item.google_id,
+        base=item.base_before,
+        crm_etag=item.crm_etag,
+        google_etag=item.google_etag,
+        crm_stamp=item.crm_stamp,
+        google_stamp=item.google_stamp,
+    )
+
+
+def _apply_updates(run: Run, items: Sequence[Item], applied: Applied) -> None:
+    ids = [item.google_id for item in items]
+    known = run.state.links_by(SideName.GOOGLE, ids)
+    links = {link.link_id: link for link in known.values()}
+    ready = [item for item in items if item.link_id in links]
+    _write(run, ready, links, applied)
+
+
+def _write(
+    run: Run, items: Sequence[Item], links: Mapping[str, Link], applied: Applied
+) -> None:
+    """Write fields on both sides: intent, calls, outcome."""
+    intents = {
+        item.link_id: _with_sends(run, item, links[item.link_id]) for item in items
+    }
+    run.state.commit(
+        Unit(
+            links=tuple(intents.values()),
+            items=tuple(replace(item, state=ItemState.SENT) for item in items),
+        )
+    )
+    outcomes: Outcomes = {item.item_id: {} for item in items}
+    for side in SideName:
+        chosen = [item for item in items if item.writes(side)]
+        edits = {i.item_id: _edit(run, i, side, intents[i.link_id]) for i in chosen}
+        target = run.side(side)
+        send = partial(_send_edits, target, edits)
+        for item_id, outcome in _call(chosen, send, target.batch_size).items():
+            outcomes[item_id][side] = outcome
+    _record_writes(run, items, intents, outcomes, applied)
+    _stop_on([o for by_side in outcomes.values() for o in by_side.values()])
+
+
+def _select(target: Side, items: Sequence[Item]) -> Sequence[Outcome]:
+    return target.select([item.remote_id(target.name) for item in items])
+
+
+def _send_edits(
+    target: Side, edits: Mapping[str, Edit], items: Sequence[Item]
+) -> Sequence[Outcome]:
+    return target.update([edits[item.item_id] for item in items])
+
+
+def _edit(run: Run, item: Item, side: SideName, link: Link) -> Edit:
+    needs_key = side is SideName.GOOGLE and not link.has_key
+    key = (item.key or run.new_key(item.crm_id)) if needs_key else ""
+    return Edit(
+        item.remote_id(side),
+        item.etag(side),
+        item.seen(side),
+        item.writes(side),
+        link.base.of(side),
+        key,
+    )
+
+
+def _with_sends(run: Run, item: Item, link: Link) -> Link:
+    sends = list(link.sends)
+    for side in SideName:
+        writes = item.writes(side)
+        if writes:
+            other = item.base.of(side.other)
+            sends.append(
+                Sent(
+                    side,
+                    item.etag(side),
+                    writes,
+                    {name: other.get(name, "") for name in writes},
+                    run.clock.now().timestamp(),
+                )
+            )
+    return replace(link, sends=tuple(sends))
+
+
+def _record_writes(
+    run: Run,
+    items: Sequence[Item],
+    links: Mapping[str, Link],
+    outcomes: Outcomes,
+    applied: Applied,
+) -> None:
+    unit = _Results(run, applied)
+    for item in items:
+        by_side = outcomes[item.item_id]
+        link = links[item.link_id]
+        errors = {s: o.error for s, o in by_side.items() if o.error is not None}
+        link = _settled_link(item, link, by_side)
+        unit.links.append(link)
+        if not errors:
+            unit.done(item)
+            continue
+        for side, outcome in by_side.items():
+            if isinstance(outcome.error, PreconditionFailed):
+                gone = Remote(
+                    side, item.remote_id(side), is_gone=True, is_selected=False
+                )
+                unit.stage.append(outcome.remote or gone)
+        unit.failed(item, next(iter(errors.values())))
+    run.state.commit(unit.unit())
+
+
+def _settled_link(item: Item, link: Link, outcomes: Mapping[SideName, Outcome]) -> Link:
+    """Return the link with base, versions and sends after both calls.
+
+    If one half failed, the written fields keep their old base, and the half that
+    arrived stays on the list of sends: the next plan reads both records themselves
+    and finds it there.
+    """
+    failed = {s for s, outcome in outcomes.items() if outcome.error is not None}
+    sends = list(link.sends)
+    for side, outcome in outcomes.items():
+        if outcome.error is None:
+            link = _with_version(link, side, outcome.remote)
+            if side is SideName.GOOGLE:
+                link = replace(link, has_key=True)
+            if not failed:
+                sends = [s for s in sends if s.side is not side]
+        elif not isinstance(outcome.error, OutcomeUnknown):
+            sends.remove([s for s in sends if s.side is side][-1])
+    base = _base_after(item, outcomes) if failed else item.base
+    return replace(link, base=base, sends=tuple(sends))
+
+
+def _base_after(item: Item, outcomes: Mapping[SideName, Outcome]) -> Base:
+    crm, google = dict(item.base.crm), dict(item.base.google)
+    for side in outcomes:
+        for name in item.writes(side):
+            crm[name] = item.base_before.crm.get(name, "")
+            google[name] = item.base_before.google.get(name, "")
+    return Base(
+        {n: v for n, v in crm.items() if v}, {n: v for n, v in google.items() if v}
+    )
+
+
+def _with_version(link: Link, side: SideName, remote: Remote | None) -> Link:
+    if remote is None:
+        return link
+    if side is SideName.CRM:
+        return replace(link, crm_etag=remote.etag, crm_stamp=remote.stamp)
+    return replace(
+        link,
+        google_id=remote.remote_id,
+        google_etag=remote.etag,
+        google_stamp=remote.stamp or link.google_stamp,
+    )
+
+
+# ------------------------------------------------------------------ creates
+
+
+def _apply_creates(run: Run, items: Sequence[Item], applied: Applied) -> None:
+    for side in SideName:
+        chosen = [item for item in items if item.creates_in is side]
+        target = run.side(side)
+        for part in chunks(chosen, target.batch_size):
+            _create(run, side, part, applied)
+
+
+def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -> None:
+    now = run.clock.now().timestamp()
+    sent = [replace(item, state=ItemState.SENT, sent_at=now) for item in items]
+    run.state.commit(Unit(items=tuple(sent)))
+    target = run.side(side)
+
+    def send(part: Sequence[Item]) -> Sequence[Outcome]:
+        return target.create(
+            [NewRecord(item.key, item.writes(side), item.account) for item in part]
+        )
+
+    outcomes = _call(sent, send, target.batch_size)
+    unit = _Results(run, applied)
+    for item in sent:
+        outcome = outcomes[item.item_id]
+        if outcome.error is None and outcome.remote is not None:
+            done, link = _created_link(run, side, item, outcome.remote)
+            unit.links.append(link)
+            unit.done(done)
+        else:
+            error = outcome.error or OutcomeUnknown(
+                "The answer did not say what happened."
+            )
+            unit.failed(item, error)
+    run.state.commit(unit.unit())
+    _stop_on(list(outcomes.values()))
+
+
+def _created_link(
+    run: Run, side: SideName, item: Item, made: Remote
+) -> tuple[Item, Link]:
+    is_crm = side is SideName.CRM
+    crm_id = made.remote_id if is_crm else item.crm_id
+    google_id = item.google_id if is_crm else made.remote_id
+    base = item.base
+    if is_crm and made.values:
+        base = Base(run.values(made), base.google)
+    link = Link(
+        link_id=run.ids.new(),
+        crm_id=crm_id,
+        google_id=google_id,
+        base=base,
+        crm_etag=made.etag if is_crm else item.crm_etag,
+        google_etag=item.google_etag if is_crm else made.etag,
+        crm_stamp=made.stamp if is_crm else item.crm_stamp,
+        google_stamp=item.google_stamp if is_crm else made.stamp,
+        created_in=side,
+        has_key=not is_crm,
+    )
+    return replace(item, crm_id=crm_id, google_id=google_id, link_id=link.link_id), link
+
+
+# ------------------------------------------------------------------ removals
+
+
+def _apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
+    ready = _still_as_planned(run, items, applied)
+    run.state.commit(Unit(items=tuple(replace(i, state=ItemState.SENT) for i in ready)))
+    outcomes: dict[str, Outcome] = {}
+    google, crm = run.google, run.crm
+    for chosen, do, size in (
+        (
+            [i for i in ready if i.steps.delete_google],
+            lambda part: google.delete([i.google_id for i in part]),
+            google.batch_size,
+        ),
+        (
+            [i for i in ready if i.steps.deselect_google],
+            lambda part: google.deselect([i.google_id for i in part]),
+            google.batch_size,
+        ),
+        (
+            [i for i in ready if i.steps.deselect_crm],
+            lambda part: crm.deselect([i.crm_id for i in part]),
+            crm.batch_size,
+        ),
+    ):
+        outcomes.update(_call(chosen, do, size))
+    _record_removals(run, ready, outcomes, applied)
+    _stop_on(list(outcomes.values()))
+
+
+def _still_as_planned(
+    run: Run, items: Sequence[Item], applied: Applied
+) -> Sequence[Item]:
+    """People has no etag on delete: read just before, and leave what was edited."""
+    doomed = [item for item in items if item.steps.delete_google]
+    if not doomed:
+        return items
+    now = run.google.fetch([item.google_id for item in doomed])
+    changed: dict[str, Remote] = {}
+    for item in doomed:
+        remote = now[item.google_id]
+        if remote.is_gone:
+            continue
+        values = run.values(remote, item.base.google)
+        if not run.table.are_same(values, item.google_seen):
+            changed[item.item_id] = remote
+    if changed:
+        unit = _Results(run, applied)
+        for item in doomed:
+            if item.item_id in changed:
+                unit.stage.append(changed[item.item_id])
+                unit.failed(item, EtagMismatch("It was edited in Google meanwhile."))
+        run.state.commit(unit.unit())
+    return [item for item in items if item.item_id not in changed]
+
+
+def _record_removals(
+    run: Run, items: Sequence[Item], outcomes: Mapping[str, Outcome], applied: Applied
+) -> None:
+    unit = _Results(run, applied)
+    for item in items:
+        error = outcomes.get(item.item_id, Outcome()).error
+        if error is not None and not isinstance(error, NotFound):
+            unit.failed(item, error)
+            continue
+        unit.unlink.append(item.link_id)
+        unit.parted.append(item.google_id)
+        unit.done(item)
+    run.state.commit(unit.unit())
+
+
+# ------------------------------------------------------------------ outcomes
+
+
+class _Results:
+    """Collects the outcomes of one chunk for one commit."""
+
+    def __init__(self, run: Run, applied: Applied) -> None:
+        self.run = run
+        self.applied = applied
+        self.items: list[Item] = []
+        self.links: list[Link] = []
+        self.unlink: list[str] = []
+        self.parted: list[str] = []
+        self.stage: list[Remote] = []
+        self.touched: list[tuple[SideName, str]] = []
+        self.postponed: list[Postponed] = []
+
+    def done(self, item: Item) -> None:
+        """Note an item as done; its records are dealt with."""
+        self.items.append(replace(item, state=ItemState.DONE))
+        for side in SideName:
+            if item.remote_id(side):
+                self.touched.append((side, item.remote_id(side)))
+
+    def failed(self, item: Item, error: CrmSyncError) -> None:
+        """Note an item that was not done, by what must happen next."""
+        if isinstance(error, OutcomeUnknown):
+            state, reason = ItemState.UNKNOWN, item.reason
+        elif isinstance(error, PreconditionFailed):
+            self.applied.mismatches += 1
+            state, reason = ItemState.SKIPPED, "changed_meanwhile"
+        elif isinstance(error, Retryable):
+            # A create that had no outcome before keeps its key and waits on.
+            state = ItemState.UNKNOWN if item.clean_reads else ItemState.SKIPPED
+            reason = "left_for_later"
+        elif isinstance(error, InvalidRecord) and error.code == "ambiguous_account":
+            state, reason = ItemState.HELD, "ambiguous_account"
+        else:
+            state, reason = ItemState.FAILED, item.reason
+            self.applied.failures += 1
+            records = [(side, item.remote_id(side)) for side in SideName]
+            self.postponed += postpone(self.run, records)
+        self.items.append(
+            replace(item, state=state, reason=reason, error=describe(error))
+        )
+
+    def unit(self) -> Unit:
+        """Return everything as one unit."""
+        touched = tuple(self.touched)
+        return Unit(
+            stage=tuple(self.stage),
+            unstage=touched,
+            links=tuple(self.links),
+            unlink=tuple(self.unlink),
+            parted=tuple(self.parted),
+            items=tuple(self.items),
+            resolved=touched,
+            choices_done=touched,
+            postponed=tuple(self.postponed),
+        )
+
+
+def _fail(
+    run: Run, items: Sequence[Item], outcomes: Mapping[str, Outcome], applied: Applied
+) -> None:
+    unit = _Results(run, applied)
+    for item in items:
+        error = outcomes[item.item_id].error
+        if error is not None:
+            unit.failed(item, error)
+    run.state.commit(unit.unit())

@@ -1,0 +1,269 @@
+"""Planning: from staged records to items, page by page (architecture, section 3).
+
+Nothing is written on either side here. Whatever would unlink or delete is first
+confirmed by reading the records themselves: a late listing is no absence (ENG-6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from crmsync.cycle.labels import verify_label
+from crmsync.cycle.run import Progress, Run, pages, postpone
+from crmsync.cycle.settling import close_pending
+from crmsync.engine.guard import Totals, count
+from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
+from crmsync.engine.reconcile import Facts, Reconciled, reconcile
+from crmsync.ports import Postponed, Query, Subject, Unit
+from crmsync.records.contacts import addresses_of
+from crmsync.records.remote import Link, Remote
+from crmsync.records.values import SideName
+
+
+@dataclass(slots=True)
+class Plan:
+    """What planning came to, in numbers.
+
+    Attributes:
+        totals: for the guards.
+        size: planned items, held and skipped ones not counted.
+        out: linked records that left, per side.
+        poisoned: records that our own code could not digest.
+    """
+
+    totals: Totals = field(default_factory=Totals)
+    size: int = 0
+    poisoned: int = 0
+    out: dict[SideName, int] = field(
+        default_factory=lambda: {SideName.CRM: 0, SideName.GOOGLE: 0}
+    )
+
+    def add(self, item: Item) -> None:
+        """Count an item."""
+        if item.state is ItemState.PLANNED:
+            self.totals += count(item)
+            self.size += 1
+
+
+def plan_links(run: Run, progress: Progress, plan: Plan) -> None:
+    """Plan all links with something new."""
+    again: list[str] = []
+    for page in pages(run.state.subjects, lambda s: s.link.link_id):
+        again += _plan_page(run, page, progress, plan)
+    close_pending(run, progress, again)
+
+
+def _plan_page(
+    run: Run, page: Sequence[Subject], progress: Progress, plan: Plan
+) -> list[str]:
+    if any(_is_out(subject.google) for subject in page):
+        verify_label(run, progress)
+    subjects = _confirm(run, page, progress)
+    links: list[Link] = []
+    items: list[Item] = []
+    unstage: list[tuple[SideName, str]] = []
+    postponed: list[Postponed] = []
+    parted: list[str] = []
+    for subject in subjects:
+        facts = _facts(run, subject)
+        for side in SideName:
+            plan.out[side] += int(facts.is_out(side))
+        moved = _merged_elsewhere(run, facts)
+        if moved is not None:
+            links.append(moved)
+            if moved.google_id != subject.link.google_id:
+                parted.append(subject.link.google_id)
+            unstage += _staged_of(subject)
+            continue
+        result = _reconciled(run, facts, items)
+        if result is None:
+            postponed += postpone(run, _staged_of(subject))
+            plan.poisoned += 1
+            continue
+        if result.link != subject.link:
+            links.append(result.link)
+        if result.item is None or result.item.state is not ItemState.PLANNED:
+            unstage += _staged_of(subject)
+        if result.item is not None:
+            items.append(result.item)
+            plan.add(result.item)
+    run.state.commit(
+        Unit(
+            links=tuple(links),
+            items=tuple(items),
+            unstage=tuple(unstage),
+            parted=tuple(parted),
+            postponed=tuple(postponed),
+        )
+    )
+    return [item.link_id for item in items if item.state is ItemState.PLANNED]
+
+
+def _reconciled(run: Run, facts: Facts, items: list[Item]) -> Reconciled | None:
+    """Decide about one link; a record that breaks us is set aside (ENG-8)."""
+    try:
+        return reconcile(facts, run.table, run.policy, run.ids.new())
+    except Exception as error:  # noqa: BLE001  the one place that isolates poison
+        items.append(poisoned(run, facts.link, error))
+        return None
+
+
+def poisoned(run: Run, link: Link, error: Exception) -> Item:
+    """Return the failed item of a record that our own code cannot digest."""
+    return Item(
+        item_id=run.ids.new(),
+        action=Action.SKIP,
+        direction=ItemDirection.NONE,
+        state=ItemState.FAILED,
+        link_id=link.link_id,
+        crm_id=link.crm_id,
+        google_id=link.google_id,
+        error={
+            "code": "internal",
+            "message": f"This record could not be processed ({type(error).__name__}).",
+            "next_step": "Report this to the maintainers; the other records go on.",
+        },
+    )
+
+
+def _staged_of(subject: Subject) -> list[tuple[SideName, str]]:
+    return [
+        (remote.side, remote.remote_id)
+        for remote in (subject.crm, subject.google)
+        if remote is not None
+    ]
+
+
+def _confirm(
+    run: Run, page: Sequence[Subject], progress: Progress
+) -> Sequence[Subject]:
+    """Read the records themselves where a listing is not enough.
+
+    That is: Google records that seem to have left, both sides of links with unsettled
+    sends, and both sides of a link whose CRM record left (CON-12 looks at what else
+    the Google record holds).
+    """
+    google: list[str] = []
+    crm: list[str] = []
+    for subject in page:
+        if _is_out(subject.crm):
+            crm.append(subject.link.crm_id)
+        if subject.link.sends or _is_out(subject.crm) or _is_out(subject.google):
+            google.append(subject.link.google_id)
+        if subject.link.sends and not _is_out(subject.crm):
+            crm.append(subject.link.crm_id)
+    crm_now = run.crm.fetch(crm) if crm else {}
+    google_now = run.google.fetch(google) if google else {}
+    return [
+        Subject(
+            _aged(run, subject.link),
+            crm_now.get(subject.link.crm_id, subject.crm),
+            _labelled(google_now.get(subject.link.google_id, subject.google), progress),
+        )
+        for subject in page
+    ]
+
+
+def _is_out(remote: Remote | None) -> bool:
+    return remote is not None and (remote.is_gone or not remote.is_selected)
+
+
+def _labelled(remote: Remote | None, progress: Progress) -> Remote | None:
+    """A label that was made again unselects nobody (CON-3)."""
+    if remote is None or remote.is_gone or not progress.was_restored:
+        return remote
+    return replace(remote, is_selected=True)
+
+
+def _aged(run: Run, link: Link) -> Link:
+    """Forget sends that can no longer arrive."""
+    now = run.clock.now().timestamp()
+    sends = tuple(s for s in link.sends if now - s.at < 2 * run.settle_seconds)
+    return link if len(sends) == len(link.sends) else replace(link, sends=sends)
+
+
+def _facts(run: Run, subject: Subject) -> Facts:
+    link, crm, google = subject.link, subject.crm, subject.google
+    if link.dormant is SideName.GOOGLE and google is None:
+        google = Remote(SideName.GOOGLE, link.google_id, is_gone=True)
+    if link.dormant is SideName.CRM and crm is None:
+        crm = Remote(SideName.CRM, link.crm_id, is_gone=True)
+    if link.dormant is not None:
+        link = replace(link, dormant=None)
+    crm_values, google_values = link.base.crm, link.base.google
+    if crm is not None and not crm.is_gone:
+        crm_values = run.values(crm, link.base.crm)
+    if google is not None and not google.is_gone:
+        google_values = run.values(google, link.base.google)
+    return Facts(
+        link, crm, google, crm_values, google_values, _is_pristine(run, subject)
+    )
+
+
+def _is_pristine(run: Run, subject: Subject) -> bool:
+    """Whether the Google record holds nothing but what we wrote (CON-12)."""
+    link, google = subject.link, subject.google
+    if google is None or google.is_gone or google.extras or link.is_google_edited:
+        return False
+    values = run.values(google, link.base.google)
+    return run.table.are_same(values, link.base.google)
+
+
+def _merged_elsewhere(run: Run, facts: Facts) -> Link | None:
+    """Return the link moved to the survivor of a merge, if there is one (CON-21).
+
+    A deleted record whose address stands in a selected, unlinked record of the same
+    side was merged into that one: the link follows, and nothing is created or deleted.
+    """
+    for side in SideName:
+        if not facts.is_gone(side) or facts.is_out(side.other):
+            continue
+        survivor = _survivor(run, facts, side)
+        if survivor is not None:
+            return _moved(facts.link, survivor, side)
+    return None
+
+
+def _survivor(run: Run, facts: Facts, side: SideName) -> Remote | None:
+    addresses = addresses_of(facts.values(side))
+    if not addresses:
+        return None
+    if side is SideName.CRM:
+        found = list(run.crm.find(Query(addresses=frozenset(addresses))))
+    else:
+        keys = [f"e:{address}" for address in addresses]
+        ids = [i for hits in run.state.directory_find(keys).values() for i in hits]
+        found = list(run.state.staged(side, sorted(set(ids))).values())
+    linked = run.state.links_by(side, [remote.remote_id for remote in found])
+    free = [
+        remote
+        for remote in found
+        if remote.is_selected and not remote.is_gone and remote.remote_id not in linked
+    ]
+    return free[0] if len(free) == 1 else None
+
+
+def _moved(link: Link, survivor: Remote, side: SideName) -> Link:
+    if side is SideName.CRM:
+        return replace(
+            link, crm_id=survivor.remote_id, crm_etag="", crm_stamp="", dormant=None
+        )
+    return replace(
+        link,
+        google_id=survivor.remote_id,
+        google_etag="",
+        google_stamp="",
+        created_in=None,
+        dormant=None,
+    )
+
+
+def emptied_side(plan: Plan, links: int) -> SideName | None:
+    """Return a side that shows none of the linked records any more (ENG-6)."""
+    if links < 2:
+        return None
+    for side in SideName:
+        if plan.out[side] >= links:
+            return side
+    return None

@@ -1,0 +1,106 @@
+"""Guards: when a plan as a whole has to wait for a person (ENG-6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from crmsync.engine.plan import Action, Item
+from crmsync.engine.policy import Policy
+from crmsync.records.values import SideName
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a plan amounts to.
+
+    Attributes:
+        removals: records deleted or unlinked.
+        blanked: records with a field that loses its value without another one.
+        creates: records made, on both sides together.
+    """
+
+    removals: int = 0
+    blanked: int = 0
+    creates: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        """Add up two plans."""
+        pairs = ((f.name, getattr(other, f.name)) for f in fields(self))
+        return Totals(**{name: getattr(self, name) + more for name, more in pairs})
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a person accepted: the totals of the plan they saw."""
+
+    totals: Totals = Totals()
+    is_first: bool = False
+
+
+def count(item: Item) -> Totals:
+    """Count one item."""
+    is_removal = item.action in {Action.DELETE, Action.UNLINK}
+    return Totals(
+        removals=int(is_removal),
+        blanked=int(not is_removal and _blanks(item)),
+        creates=int(item.action is Action.CREATE),
+    )
+
+
+def _blanks(item: Item) -> bool:
+    """Whether the item empties more than it fills on some side."""
+    for side in SideName:
+        writes = item.writes(side)
+        emptied = sum(1 for n, v in writes.items() if not v and item.seen(side).get(n))
+        filled = sum(1 for n, v in writes.items() if v and not item.seen(side).get(n))
+        if emptied > filled:
+            return True
+    return False
+
+
+def threshold(links: int, policy: Policy) -> int:
+    """Return how many links one cycle may remove or blank without asking.
+
+    >>> threshold(100, Policy()), threshold(1000, Policy())
+    (10, 50)
+    """
+    return max(policy.hold_records, links * policy.hold_percent // 100)
+
+
+def objection(
+    totals: Totals,
+    links: int,
+    policy: Policy,
+    allowance: Allowance,
+    emptied: SideName | None,
+) -> str | None:
+    """Return why the plan must wait for a person, or None.
+
+    Args:
+        totals: what the plan amounts to.
+        links: links of the pair before the cycle.
+        policy: the numbers.
+        allowance: what a person accepted beforehand.
+        emptied: a side that shows none of the linked records any more.
+    """
+    allowed = allowance.totals
+    removed = totals.removals + totals.blanked
+    accepted = allowed.removals + allowed.blanked
+    if removed > max(threshold(links, policy), accepted):
+        return "mass_deletion"
+    if emptied is not None and totals.removals > accepted:
+        return "side_emptied"
+    if totals.creates > allowed.creates + policy.hold_creates:
+        return "mass_creation"
+    return None
+
+
+OBJECTIONS = {
+    "first_cycle": "This is the first cycle: look at what it would do and accept it.",
+    "mass_deletion": "The cycle would delete, unlink or blank an unusual number of "
+    "records. Nothing was done; look at the plan and approve or reject it.",
+    "side_emptied": "One side suddenly shows no linked record at all. Nothing was "
+    "done; look at the plan and approve or reject it.",
+    "mass_creation": "The cycle would create many more records than announced. "
+    "Nothing was done; look at the plan and approve or reject it.",
+}

@@ -1,0 +1,47 @@
+"""Why an item is there: codes for programs, sentences for people (HIS-2, HIS-5)."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+REASONS = MappingProxyType(
+    {
+        "address": "Both have the same e-mail address.",
+        "address_and_name": "Both have the same e-mail address and the same name.",
+        "weak_match": "The names agree, and the phone number or the company does, "
+        "but there is no common e-mail address.",
+        "key": "The Google contact carries the key of this CRM contact.",
+        "chosen": "A person chose this contact.",
+        "merged_elsewhere": "The contact was merged into another one.",
+        "no_counterpart": "There is no such contact on the other side.",
+        "address_of_another": "The address belongs to another contact by its name.",
+        "several_candidates": "More than one contact could be meant.",
+        "different_last_names": "The address is the same, but the last names differ.",
+        "copy_of_linked": "It looks like a copy of a contact that is linked already.",
+        "ambiguous_account": "More than one account has this company name.",
+        "edited_in_crm": "It was edited in the CRM.",
+        "edited_in_google": "It was edited in Google.",
+        "edited_on_both": "It was edited on both sides.",
+        "left_group": "It was taken out of the Contact Sync Group.",
+        "left_label": "It was taken out of the label in Google.",
+        "deleted_in_crm": "It was deleted in the CRM.",
+        "deleted_in_google": "It was deleted in Google.",
+        "gone_on_both": "It is gone on both sides.",
+        "label_restored": "The label was missing in Google and was made again.",
+        "company_edited": "The company was edited in Google. It stays there; "
+        "the CRM's account is not changed by synchronisation.",
+        "changed_meanwhile": "It was changed while it was being written; "
+        "the next cycle takes it up again.",
+        "left_for_later": "The cycle ended before its turn; the next one goes on.",
+        "waiting_for_outcome": "An earlier create got no answer; "
+        "it is looked for before it is sent again.",
+        "superseded": "A later cycle settled this.",
+        "restored": "A person brought a losing value back.",
+        "rejected": "A person rejected the plan.",
+    }
+)
+
+
+def sentence(code: str) -> str:
+    """Return the sentence for a reason's code."""
+    return REASONS.get(code, code)
