@@ -170,7 +170,10 @@ class Side(Protocol):
         ...
 
     def create(self, records: Sequence[NewRecord]) -> Sequence[Outcome]:
-        """Create records, selected; one outcome each, in order."""
+        """Create records, selected; one outcome each, in order.
+
+        A record whose key is known already is answered as it is, even if deleted.
+        """
         ...
 
     def update(self, edits: Sequence[Edit]) -> Sequence[Outcome]:
@@ -218,7 +221,11 @@ class CrmSide(Side, Protocol):
         ...
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Remote]:
-        """Return the live records that carry one of these keys, by key."""
+        """Return the records that carry one of these keys, by key.
+
+        Deleted ones too, as far as the CRM remembers them: what somebody deleted
+        before we knew that it was made must not be made again.
+        """
         ...
 
 
@@ -248,8 +255,9 @@ class DirectoryEntry:
         is_selected: in the label.
         match_keys: addresses and weak keys; the state stores hashes only.
         key: our key inside the contact, or "".
-        is_parted: its link ended and the feed has not shown it unlabelled or gone
-            yet: a feed that still shows it labelled may be late.
+        is_parted: its link ended and the feed has not shown that yet: a feed that
+            still shows it labelled may be late.
+        stamp: the version known when the link ended; only a later one counts.
     """
 
     remote_id: str
@@ -257,6 +265,7 @@ class DirectoryEntry:
     match_keys: tuple[str, ...]
     key: str = ""
     is_parted: bool = False
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +319,6 @@ class Unit:
         seen: records that a full read showed.
         directory: entries of the Google directory to store.
         forget: Google records to drop from the directory.
-        parted: Google records whose link ended.
         cursors, memos: per side.
         links: to insert or replace, by `link_id`.
         unlink: link ids to delete.
@@ -326,7 +334,6 @@ class Unit:
     seen: tuple[tuple[SideName, str], ...] = ()
     directory: tuple[DirectoryEntry, ...] = ()
     forget: tuple[str, ...] = ()
-    parted: tuple[str, ...] = ()
     cursors: Mapping[SideName, str | None] = field(default_factory=dict)
     memos: Mapping[SideName, Mapping[str, str]] = field(default_factory=dict)
     links: tuple[Link, ...] = ()

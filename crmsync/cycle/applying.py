@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from crmsync.cycle.run import Run, chunks, pages, postpone
+from crmsync.engine.match import identity, match_keys
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.errors import (
     CrmSyncError,
@@ -22,7 +23,15 @@ from crmsync.errors import (
     Retryable,
     describe,
 )
-from crmsync.ports import Edit, NewRecord, Outcome, Postponed, Side, Unit
+from crmsync.ports import (
+    DirectoryEntry,
+    Edit,
+    NewRecord,
+    Outcome,
+    Postponed,
+    Side,
+    Unit,
+)
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import SideName
 
@@ -354,6 +363,8 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             done, link = _created_link(run, side, item, outcome.remote)
             unit.links.append(link)
             unit.done(done)
+            if outcome.remote.is_gone:
+                unit.stage.append(outcome.remote)
         else:
             error = outcome.error or OutcomeUnknown(
                 "The answer did not say what happened."
@@ -391,8 +402,8 @@ def _created_link(
 
 
 def _apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
+    run.state.commit(Unit(items=tuple(replace(i, state=ItemState.SENT) for i in items)))
     ready = _still_as_planned(run, items, applied)
-    run.state.commit(Unit(items=tuple(replace(i, state=ItemState.SENT) for i in ready)))
     outcomes: dict[str, Outcome] = {}
     google, crm = run.google, run.crm
     for chosen, do, size in (
@@ -453,9 +464,25 @@ def _record_removals(
             unit.failed(item, error)
             continue
         unit.unlink.append(item.link_id)
-        unit.parted.append(item.google_id)
+        unit.directory.append(_parted(run, item))
         unit.done(item)
     run.state.commit(unit.unit())
+
+
+def _parted(run: Run, item: Item) -> DirectoryEntry:
+    """Return the directory's entry of a contact whose link has ended.
+
+    The feed may not have shown the contact at all yet: with its match keys it is
+    found again if somebody selects the CRM contact anew.
+    """
+    who = identity(item.google_id, item.google_seen, run.table.region)
+    return DirectoryEntry(
+        item.google_id,
+        is_selected=False,
+        match_keys=(f"o:{item.crm_id}", *match_keys(who)),
+        is_parted=True,
+        stamp=item.google_stamp,
+    )
 
 
 # ------------------------------------------------------------------ outcomes
@@ -470,7 +497,7 @@ class _Results:
         self.items: list[Item] = []
         self.links: list[Link] = []
         self.unlink: list[str] = []
-        self.parted: list[str] = []
+        self.directory: list[DirectoryEntry] = []
         self.stage: list[Remote] = []
         self.touched: list[tuple[SideName, str]] = []
         self.postponed: list[Postponed] = []
@@ -512,7 +539,7 @@ class _Results:
             unstage=touched,
             links=tuple(self.links),
             unlink=tuple(self.unlink),
-            parted=tuple(self.parted),
+            directory=tuple(self.directory),
             items=tuple(self.items),
             resolved=touched,
             choices_done=touched,

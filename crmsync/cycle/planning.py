@@ -14,7 +14,7 @@ from crmsync.cycle.run import Progress, Run, pages, postpone
 from crmsync.cycle.settling import close_pending
 from crmsync.engine.guard import Totals, count
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
-from crmsync.engine.reconcile import Facts, Reconciled, reconcile
+from crmsync.engine.reconcile import NEVER, Facts, Reconciled, reconcile
 from crmsync.ports import Postponed, Query, Subject, Unit
 from crmsync.records.contacts import addresses_of
 from crmsync.records.remote import Link, Remote
@@ -49,55 +49,85 @@ class Plan:
 def plan_links(run: Run, progress: Progress, plan: Plan) -> None:
     """Plan all links with something new."""
     again: list[str] = []
-    for page in pages(run.state.subjects, lambda s: s.link.link_id):
-        again += _plan_page(run, page, progress, plan)
+    moved = _plan_all(run, progress, plan, again)
+    if moved:
+        # A survivor of a merge has news of its own for the link it took over.
+        _plan_all(run, progress, plan, again)
     close_pending(run, progress, again)
+
+
+def _plan_all(run: Run, progress: Progress, plan: Plan, again: list[str]) -> int:
+    moved = 0
+    for page in pages(run.state.subjects, lambda s: s.link.link_id):
+        draft = _plan_page(run, page, progress, plan)
+        run.state.commit(draft.unit())
+        moved += draft.moved
+        again += [i.link_id for i in draft.items if i.state is ItemState.PLANNED]
+    return moved
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What becomes of one page of links."""
+
+    links: list[Link] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    stage: list[Remote] = field(default_factory=list)
+    unstage: list[tuple[SideName, str]] = field(default_factory=list)
+    postponed: list[Postponed] = field(default_factory=list)
+    moved: int = 0
+
+    def unit(self) -> Unit:
+        return Unit(
+            links=tuple(self.links),
+            items=tuple(self.items),
+            stage=tuple(self.stage),
+            unstage=tuple(self.unstage),
+            postponed=tuple(self.postponed),
+        )
 
 
 def _plan_page(
     run: Run, page: Sequence[Subject], progress: Progress, plan: Plan
-) -> list[str]:
+) -> _Draft:
+    draft = _Draft()
+    planned = run.state.planned(SideName.CRM, [s.link.crm_id for s in page])
+    page = [s for s in page if s.link.crm_id not in planned]
     if any(_is_out(subject.google) for subject in page):
         verify_label(run, progress)
-    subjects = _confirm(run, page, progress)
-    links: list[Link] = []
-    items: list[Item] = []
-    unstage: list[tuple[SideName, str]] = []
-    postponed: list[Postponed] = []
-    parted: list[str] = []
-    for subject in subjects:
+    for was, subject in zip(page, _confirm(run, page, progress), strict=True):
         facts = _facts(run, subject)
         for side in SideName:
             plan.out[side] += int(facts.is_out(side))
         moved = _merged_elsewhere(run, facts)
         if moved is not None:
-            links.append(moved)
-            if moved.google_id != subject.link.google_id:
-                parted.append(subject.link.google_id)
-            unstage += _staged_of(subject)
+            draft.links.append(moved)
+            draft.unstage += _staged_of(subject)
+            draft.moved += 1
             continue
-        result = _reconciled(run, facts, items)
+        result = _reconciled(run, facts, draft.items)
         if result is None:
-            postponed += postpone(run, _staged_of(subject))
+            draft.postponed += postpone(run, _staged_of(subject))
             plan.poisoned += 1
             continue
-        if result.link != subject.link:
-            links.append(result.link)
-        if result.item is None or result.item.state is not ItemState.PLANNED:
-            unstage += _staged_of(subject)
+        _take(draft, was, subject, result)
         if result.item is not None:
-            items.append(result.item)
             plan.add(result.item)
-    run.state.commit(
-        Unit(
-            links=tuple(links),
-            items=tuple(items),
-            unstage=tuple(unstage),
-            parted=tuple(parted),
-            postponed=tuple(postponed),
-        )
-    )
-    return [item.link_id for item in items if item.state is ItemState.PLANNED]
+    return draft
+
+
+def _take(draft: _Draft, was: Subject, subject: Subject, result: Reconciled) -> None:
+    if result.link != was.link:
+        draft.links.append(result.link)
+    if result.item is not None:
+        draft.items.append(result.item)
+    if result.item is None or result.item.state is not ItemState.PLANNED:
+        draft.unstage += _staged_of(subject)
+        return
+    # What was read just now outlives a plan that is not carried out.
+    for old, new in ((was.crm, subject.crm), (was.google, subject.google)):
+        if new is not None and new is not old:
+            draft.stage.append(new)
 
 
 def _reconciled(run: Run, facts: Facts, items: list[Item]) -> Reconciled | None:
@@ -149,9 +179,10 @@ def _confirm(
     for subject in page:
         if _is_out(subject.crm):
             crm.append(subject.link.crm_id)
-        if subject.link.sends or _is_out(subject.crm) or _is_out(subject.google):
+        unsure = _is_unsure(subject.link)
+        if unsure or _is_out(subject.crm) or _is_out(subject.google):
             google.append(subject.link.google_id)
-        if subject.link.sends and not _is_out(subject.crm):
+        if unsure and not _is_out(subject.crm):
             crm.append(subject.link.crm_id)
     crm_now = run.crm.fetch(crm) if crm else {}
     google_now = run.google.fetch(google) if google else {}
@@ -163,6 +194,14 @@ def _confirm(
         )
         for subject in page
     ]
+
+
+def _is_unsure(link: Link) -> bool:
+    """Whether the base alone does not say what the sides hold."""
+    base = link.base
+    return (
+        bool(link.sends) or NEVER in base.crm.values() or NEVER in base.google.values()
+    )
 
 
 def _is_out(remote: Remote | None) -> bool:

@@ -92,7 +92,7 @@ def _sort(run: Run, side: SideName, records: Sequence[Remote]) -> _Sorted:
         else:
             _sort_unlinked(record, older, result)
         if side is SideName.GOOGLE:
-            _list(run, record, result)
+            _list(run, record, known.get(record.remote_id), result)
     return result
 
 
@@ -170,11 +170,18 @@ def _sort_unlinked(record: Remote, older: Remote | None, result: _Sorted) -> Non
     result.stage.append(record)
 
 
-def _list(run: Run, record: Remote, result: _Sorted) -> None:
+def _list(
+    run: Run, record: Remote, known: DirectoryEntry | None, result: _Sorted
+) -> None:
     if record.is_gone:
         result.forget.append(record.remote_id)
         return
-    result.directory.append(directory_entry(run, record))
+    entry = directory_entry(run, record)
+    if known is not None and known.is_parted and not record.is_selected:
+        # An unlabelled version may be older than the link that has ended.
+        still = not record.stamp or record.stamp <= known.stamp
+        entry = replace(entry, is_parted=still, stamp=known.stamp if still else "")
+    result.directory.append(entry)
 
 
 def directory_entry(run: Run, record: Remote) -> DirectoryEntry:

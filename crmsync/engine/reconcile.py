@@ -18,6 +18,9 @@ from crmsync.records.contacts import display_name
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
 
+NEVER = "\ufdd0"
+"""A text that no record holds: a base with it counts as edited, even by blanking."""
+
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -217,6 +220,9 @@ def _unlink(facts: Facts, item_id: str, reason: str, steps: Steps) -> Item:
         base_before=facts.link.base,
         crm_etag=facts.link.crm_etag,
         google_etag=facts.link.google_etag,
+        google_stamp=max(
+            facts.link.google_stamp, facts.google.stamp if facts.google else ""
+        ),
         crm_seen=facts.crm_values,
         google_seen=facts.google_values,
         steps=steps,
@@ -351,9 +357,9 @@ def _base_at_linking(merged: Merged, crm: Values, google: Values) -> Base:
     crm_base, google_base = dict(crm), dict(google)
     for change in merged.changes:
         if change.field in merged.google:
-            crm_base[change.field] = ""
+            crm_base[change.field] = NEVER
         if change.field in merged.crm:
-            google_base[change.field] = ""
+            google_base[change.field] = NEVER
     return Base(crm_base, google_base)
 
 

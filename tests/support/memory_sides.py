@@ -333,4 +333,6 @@ class MemoryCrm(Memory):
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Remote]:
         wanted = set(keys)
-        return {row.key: self.remote(row) for row in self.live() if row.key in wanted}
+        return {
+            row.key: self.remote(row) for row in self.rows.values() if row.key in wanted
+        }

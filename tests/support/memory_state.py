@@ -109,7 +109,7 @@ class MemoryState:
         self.before_commit()
         tables = self.tables
         self._commit_links(unit)
-        for place in unit.unstage:
+        for place in unit.unstage:  # before what is staged anew
             tables.staged.pop(place, None)
             tables.postponed.pop(place, None)
         for remote in unit.stage:
@@ -122,13 +122,6 @@ class MemoryState:
             tables.directory[entry.remote_id] = entry
         for remote_id in unit.forget:
             tables.directory.pop(remote_id, None)
-        for remote_id in unit.parted:
-            entry = tables.directory.get(remote_id) or DirectoryEntry(
-                remote_id, False, ()
-            )
-            tables.directory[remote_id] = replace(
-                entry, is_selected=False, is_parted=True
-            )
         tables.cursors.update(unit.cursors)
         tables.memos.update(unit.memos)
         self._commit_items(unit)

@@ -1,0 +1,244 @@
+"""Cycles as rows: opened, counted, closed, held, resumed (interfaces.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
+
+from crmsync.engine.guard import Allowance, Totals
+from crmsync.engine.plan import Action, ItemDirection, ItemState
+from crmsync.ports import CycleReport, CycleState
+from crmsync.storage import tables as t
+from crmsync.storage.database import Database
+
+_INTERRUPTED = {
+    "code": "interrupted",
+    "message": "The process that ran this cycle ended before its work was done.",
+    "next_step": "Nothing to do: the next cycle goes on where this one stopped.",
+}
+
+
+def open_cycle(
+    database: Database, cycle_id: str, pair_id: str, *, now: datetime, is_dry: bool
+) -> None:
+    """Open a cycle and put away what a dead one left."""
+    with database.write() as connection:
+        abandon(connection, pair_id, now)
+        pair = connection.execute(
+            select(t.pairs.c.user_id, t.pairs.c.kind).where(t.pairs.c.id == pair_id)
+        ).one()
+        connection.execute(
+            t.cycles.insert().values(
+                id=cycle_id,
+                pair_id=pair_id,
+                user_id=pair.user_id,
+                kind=pair.kind,
+                state=CycleState.RUNNING.value,
+                is_dry=is_dry,
+                started_at=now,
+                counts={},
+                requests={},
+            )
+        )
+
+
+def resume_cycle(
+    database: Database, cycle_id: str, allowance: Allowance, *, now: datetime
+) -> None:
+    """Run a held cycle again: its plan is dropped and made anew (ENG-6)."""
+    with database.write() as connection:
+        row = connection.execute(
+            select(t.cycles.c.pair_id).where(t.cycles.c.id == cycle_id)
+        ).one()
+        abandon(connection, row.pair_id, now)
+        drop_plan(connection, cycle_id)
+        connection.execute(
+            update(t.cycles)
+            .where(t.cycles.c.id == cycle_id)
+            .values(
+                state=CycleState.RUNNING.value,
+                objection="",
+                allowance=_allowance_to_json(allowance),
+                started_at=now,
+                finished_at=None,
+            )
+        )
+
+
+def abandon(connection: Connection, pair_id: str, now: datetime) -> None:
+    """Close cycles whose process died; what they sent has no outcome yet."""
+    running = select(t.cycles.c.id).where(
+        t.cycles.c.pair_id == pair_id, t.cycles.c.state == CycleState.RUNNING.value
+    )
+    ids = [row.id for row in connection.execute(running)]
+    if not ids:
+        return
+    mine = t.items.c.cycle_id.in_(ids)
+    never_sent = and_(t.items.c.state == "planned", t.items.c.sent_at == 0)
+    connection.execute(delete(t.items).where(mine, never_sent))
+    connection.execute(
+        update(t.items)
+        .where(mine, t.items.c.state.in_(["planned", "sent"]))
+        .values(state=ItemState.UNKNOWN.value)
+    )
+    connection.execute(
+        update(t.cycles)
+        .where(t.cycles.c.id.in_(ids))
+        .values(state=CycleState.PARTIAL.value, finished_at=now, error=_INTERRUPTED)
+    )
+
+
+def drop_plan(connection: Connection, cycle_id: str) -> None:
+    """Delete a cycle's items that were never sent."""
+    connection.execute(
+        delete(t.items).where(
+            t.items.c.cycle_id == cycle_id,
+            t.items.c.state.in_(["planned", "held", "skipped"]),
+            t.items.c.sent_at == 0,
+        )
+    )
+
+
+def close_cycle(
+    database: Database,
+    cycle_id: str,
+    report: CycleReport,
+    requests: Mapping[str, int],
+    *,
+    now: datetime,
+) -> None:
+    """Close a cycle with its counts."""
+    with database.write() as connection:
+        held = report.state is CycleState.HELD
+        row = connection.execute(
+            select(t.cycles.c.is_dry).where(t.cycles.c.id == cycle_id)
+        ).one()
+        counts = count_items(
+            connection, cycle_id, planned=held or row.is_dry, unchanged=report.unchanged
+        )
+        error = dict(report.error) if report.error else None
+        connection.execute(
+            update(t.cycles)
+            .where(t.cycles.c.id == cycle_id)
+            .values(
+                state=report.state.value,
+                objection=report.objection or "",
+                counts=counts,
+                requests=dict(requests),
+                error=error,
+                finished_at=now,
+            )
+        )
+        if (
+            report.state in {CycleState.SUCCEEDED, CycleState.PARTIAL}
+            and not row.is_dry
+        ):
+            pair = select(t.cycles.c.pair_id).where(t.cycles.c.id == cycle_id)
+            connection.execute(
+                update(t.pairs)
+                .where(t.pairs.c.id == pair.scalar_subquery())
+                .values(is_accepted=True)
+            )
+
+
+def empty_counts() -> dict[str, Any]:
+    """Return all counts of interfaces.md at zero."""
+    sides = ("created", "updated", "deleted", "unlinked")
+    return {
+        "linked": 0,
+        "google": dict.fromkeys(sides, 0),
+        "crm": dict.fromkeys(sides, 0),
+        **dict.fromkeys(
+            (
+                "recorded",
+                "missing",
+                "files",
+                "unchanged",
+                "conflicts",
+                "held",
+                "skipped",
+                "errors",
+            ),
+            0,
+        ),
+    }
+
+
+def count_items(
+    connection: Connection, cycle_id: str, *, planned: bool, unchanged: int
+) -> dict[str, Any]:
+    """Count a cycle's items as interfaces.md wants them.
+
+    Args:
+        connection: the open unit of work.
+        cycle_id: the cycle.
+        planned: count planned items as if they were done (dry run, held plan).
+        unchanged: records read and equal.
+    """
+    item = t.items.c
+    states = ["done", "planned"] if planned else ["done"]
+    is_done = item.state.in_(states)
+    is_update = item.action.in_([Action.UPDATE.value, Action.LINK.value, "restore"])
+
+    def number(*conditions: Any) -> Any:
+        return func.coalesce(func.sum(case((and_(*conditions), 1), else_=0)), 0)
+
+    made = item.action == Action.CREATE.value
+    deleted = item.action == Action.DELETE.value
+    to_google = item.direction == ItemDirection.TO_GOOGLE.value
+    to_crm = item.direction == ItemDirection.TO_CRM.value
+    row = connection.execute(
+        select(
+            number(is_done, item.action == Action.LINK.value),
+            number(is_done, made, to_google),
+            number(is_done, is_update, item.is_google_written),
+            number(is_done, deleted, to_google),
+            number(is_done, item.is_google_deselected),
+            number(is_done, made, to_crm),
+            number(is_done, is_update, item.is_crm_written),
+            number(is_done, deleted, to_crm),
+            number(is_done, item.is_crm_deselected),
+            number(is_done, item.has_conflict),
+            number(item.state == ItemState.HELD.value),
+            number(item.state == ItemState.SKIPPED.value),
+            number(item.state == ItemState.FAILED.value),
+        ).where(item.cycle_id == cycle_id)
+    ).one()
+    return _counts(tuple(int(value) for value in row), unchanged)
+
+
+def _counts(values: tuple[int, ...], unchanged: int) -> dict[str, Any]:
+    counts = empty_counts()
+    names = ("created", "updated", "deleted", "unlinked")
+    counts["linked"] = values[0]
+    counts["google"] = dict(zip(names, values[1:5], strict=True))
+    counts["crm"] = dict(zip(names, values[5:9], strict=True))
+    last = ("conflicts", "held", "skipped", "errors")
+    counts.update(dict(zip(last, values[9:13], strict=True)))
+    counts["unchanged"] = unchanged
+    return counts
+
+
+def totals_of(connection: Connection, cycle_id: str) -> Totals:
+    """Return what a held plan amounts to; a person who accepts it accepts this."""
+    item = t.items.c
+    removal = item.action.in_([Action.DELETE.value, Action.UNLINK.value])
+    row = connection.execute(
+        select(
+            func.coalesce(func.sum(case((removal, 1), else_=0)), 0),
+            func.coalesce(
+                func.sum(case((or_(item.action == "update", removal), 1), else_=0)), 0
+            ),
+            func.coalesce(func.sum(case((item.action == "create", 1), else_=0)), 0),
+        ).where(item.cycle_id == cycle_id, item.state == ItemState.PLANNED.value)
+    ).one()
+    removals, touched, creates = (int(value) for value in row)
+    return Totals(removals=removals, blanked=touched - removals, creates=creates)
+
+
+def _allowance_to_json(allowance: Allowance) -> dict[str, Any]:
+    return asdict(allowance)

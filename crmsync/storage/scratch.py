@@ -1,0 +1,69 @@
+"""A scratch copy of one pair's state, for a dry run (ENG-7).
+
+The dry run reads both sides into the copy and plans there: the real links and cursors
+are not touched, whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import select
+
+from crmsync.storage import tables as t
+from crmsync.storage.database import Database, make_database
+
+_ROWS = 500
+
+
+@contextmanager
+def scratch_copy(database: Database, pair_id: str) -> Iterator[Database]:
+    """Yield a throw-away database that holds a copy of one pair's state."""
+    with TemporaryDirectory(prefix="crm-sync-dry-") as folder:
+        copy = make_database(f"sqlite:///{Path(folder) / 'scratch.db'}")
+        try:
+            t.metadata.create_all(copy.engine)
+            with database.read() as connection:
+                pair = connection.execute(
+                    select(t.pairs).where(t.pairs.c.id == pair_id)
+                ).one()
+            _copy(database, copy, t.users, t.users.c.id == pair.user_id)
+            _copy(database, copy, t.pairs, t.pairs.c.id == pair_id)
+            for table in (t.collections, t.links, t.staged, t.directory):
+                _copy(database, copy, table, table.c.pair_id == pair_id)
+            for table in (t.directory_keys, t.choices, t.cycles):
+                _copy(database, copy, table, table.c.pair_id == pair_id)
+            open_items = t.items.c.state.in_(["held", "unknown", "sent"])
+            _copy(database, copy, t.items, (t.items.c.pair_id == pair_id) & open_items)
+            yield copy
+        finally:
+            copy.close()
+
+
+def _copy_open_items(database: Database, copy: Database, pair_id: str) -> None:
+    is_open = (t.items.c.pair_id == pair_id) & t.items.c.state.in_(
+        ["held", "unknown", "sent"]
+    )
+    theirs = select(t.items.c.cycle_id).where(is_open)
+    _copy(database, copy, t.cycles, t.cycles.c.id.in_(theirs))
+    _copy(database, copy, t.items, is_open)
+
+
+def _copy(database: Database, copy: Database, table: Any, condition: Any) -> None:
+    with database.read() as source:
+        result = source.execution_options(yield_per=_ROWS).execute(
+            select(table).where(condition)
+        )
+        for rows in result.mappings().partitions(_ROWS):
+            with copy.write() as target:
+                target.execute(table.insert(), [dict(row) for row in rows])
+
+
+def bring_back(copy: Database, database: Database, cycle_id: str) -> None:
+    """Store a dry run's cycle and plan in the real database."""
+    _copy(copy, database, t.cycles, t.cycles.c.id == cycle_id)
+    _copy(copy, database, t.items, t.items.c.cycle_id == cycle_id)

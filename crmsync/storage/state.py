@@ -1,0 +1,512 @@
+"""One pair's state in the database, during one cycle (the port `SyncState`).
+
+Every commit first proves that the lease is still ours: a holder that was taken over
+gets `LeaseLost` and nothing of its unit is stored (ENG-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy.sql import Select
+
+from crmsync.engine.guard import Allowance
+from crmsync.engine.plan import Action, Item, ItemState
+from crmsync.ports import (
+    ChoiceKind,
+    Clock,
+    DirectoryEntry,
+    PersonsChoice,
+    Subject,
+    Unit,
+)
+from crmsync.records.remote import Link, Remote
+from crmsync.records.values import SideName
+from crmsync.storage import codec
+from crmsync.storage import tables as t
+from crmsync.storage.database import Database
+from crmsync.storage.leases import Lease, prove
+
+_CHUNK = 400
+"""Bound parameters per IN list, below every database's limit."""
+
+
+class SqlState:
+    """The state of one pair under one lease, for one cycle."""
+
+    def __init__(
+        self,
+        database: Database,
+        lease: Lease,
+        cycle_id: str,
+        *,
+        clock: Clock,
+        allowance: Allowance | None = None,
+    ) -> None:
+        """Work on behalf of `lease`; `cycle_id` is the running cycle's row."""
+        self.database = database
+        self.lease = lease
+        self.pair_id = lease.pair_id
+        self.cycle_id = cycle_id
+        self.clock = clock
+        self._allowance = allowance
+
+    # ------------------------------------------------------------ writing
+
+    def renew(self) -> None:
+        """Prolong the lease."""
+        with self.database.write() as connection:
+            prove(connection, self.lease, self.clock.now())
+
+    def commit(self, unit: Unit) -> None:
+        """Store a unit, whole or not at all."""
+        with self.database.write() as connection:
+            prove(connection, self.lease, self.clock.now())
+            self._store_links(connection, unit)
+            self._store_staged(connection, unit)
+            self._store_directory(connection, unit)
+            self._store_cursors(connection, unit)
+            self._store_items(connection, unit)
+
+    def _store_links(self, connection: Connection, unit: Unit) -> None:
+        if unit.unlink:
+            table = t.links
+            for part in _parts(unit.unlink):
+                connection.execute(delete(table).where(table.c.id.in_(part)))
+        rows = [codec.link_to_row(self.pair_id, link) for link in unit.links]
+        self.database.upsert(connection, t.links, rows)
+
+    def _store_staged(self, connection: Connection, unit: Unit) -> None:
+        table = t.staged
+        for side, ids in _by_side(unit.unstage).items():
+            for part in _parts(ids):
+                connection.execute(
+                    delete(table).where(
+                        self._of(table, side), table.c.remote_id.in_(part)
+                    )
+                )
+        self.database.upsert(
+            connection,
+            table,
+            [
+                {
+                    "pair_id": self.pair_id,
+                    "side": remote.side.value,
+                    "remote_id": remote.remote_id,
+                    "is_selected": remote.is_selected,
+                    "is_gone": remote.is_gone,
+                    "remote": codec.remote_to_json(remote),
+                    "tries": 0,
+                    "not_before": None,
+                }
+                for remote in unit.stage
+            ],
+        )
+        for postponed in unit.postponed:
+            connection.execute(
+                update(table)
+                .where(
+                    self._of(table, postponed.side),
+                    table.c.remote_id == postponed.remote_id,
+                )
+                .values(tries=postponed.tries, not_before=postponed.not_before)
+            )
+        self.database.upsert(
+            connection,
+            t.seen,
+            [
+                {"pair_id": self.pair_id, "side": side.value, "remote_id": remote_id}
+                for side, remote_id in unit.seen
+            ],
+        )
+
+    def _store_directory(self, connection: Connection, unit: Unit) -> None:
+        keys, table = t.directory_keys, t.directory
+        gone = [*unit.forget, *(entry.remote_id for entry in unit.directory)]
+        for part in _parts(gone):
+            connection.execute(
+                delete(keys).where(
+                    keys.c.pair_id == self.pair_id, keys.c.remote_id.in_(part)
+                )
+            )
+        for part in _parts(unit.forget):
+            connection.execute(
+                delete(table).where(
+                    table.c.pair_id == self.pair_id, table.c.remote_id.in_(part)
+                )
+            )
+        rows = [self._directory_row(entry) for entry in unit.directory]
+        self.database.upsert(connection, table, rows)
+        key_rows = [
+            {
+                "pair_id": self.pair_id,
+                "match_hash": self._hash(match_key),
+                "remote_id": entry.remote_id,
+            }
+            for entry in unit.directory
+            for match_key in dict.fromkeys(entry.match_keys)
+        ]
+        if key_rows:
+            connection.execute(keys.insert(), key_rows)
+
+    def _directory_row(self, entry: DirectoryEntry) -> dict[str, Any]:
+        return {
+            "pair_id": self.pair_id,
+            "remote_id": entry.remote_id,
+            "is_selected": entry.is_selected,
+            "is_parted": entry.is_parted,
+            "key": entry.key,
+            "key_hash": self._hash(entry.key) if entry.key else "",
+            "stamp": entry.stamp,
+        }
+
+    def _store_cursors(self, connection: Connection, unit: Unit) -> None:
+        table = t.collections
+        for side in SideName:
+            if side not in unit.cursors and side not in unit.memos:
+                continue
+            found = connection.execute(
+                select(table.c.cursor, table.c.memo).where(self._of(table, side))
+            ).first()
+            cursor = found.cursor if found else None
+            memo = found.memo if found else {}
+            row = {
+                "pair_id": self.pair_id,
+                "side": side.value,
+                "cursor": unit.cursors.get(side, cursor),
+                "memo": dict(unit.memos.get(side, memo)),
+            }
+            self.database.upsert(connection, table, [row])
+
+    def _store_items(self, connection: Connection, unit: Unit) -> None:
+        table = t.items
+        for side, ids in _by_side(unit.resolved).items():
+            column = _id_column(table, side)
+            for part in _parts(ids):
+                connection.execute(
+                    update(table)
+                    .where(
+                        table.c.pair_id == self.pair_id,
+                        table.c.state == ItemState.HELD.value,
+                        column.in_(part),
+                    )
+                    .values(state=ItemState.SKIPPED.value, reason="superseded")
+                )
+        for part in _parts(unit.drop_items):
+            connection.execute(delete(table).where(table.c.id.in_(part)))
+        self._upsert_items(connection, unit.items)
+        for side, ids in _by_side(unit.choices_done).items():
+            for part in _parts(ids):
+                connection.execute(
+                    delete(t.choices).where(
+                        self._of(t.choices, side), t.choices.c.remote_id.in_(part)
+                    )
+                )
+
+    def _upsert_items(self, connection: Connection, items: Sequence[Item]) -> None:
+        """Store items; one of an earlier cycle stays there unless planned again."""
+        if not items:
+            return
+        now = self.clock.now()
+        rows = [
+            codec.item_to_row(self.pair_id, self.cycle_id, now, item) for item in items
+        ]
+        statement = self.database.insert(t.items)
+        kept = {"id", "pair_id", "cycle_id", "at"}
+        kept |= {"is_crm_written", "is_google_written"}
+        changed = {n: statement.excluded[n] for n in rows[0] if n not in kept}
+        plain = statement.on_conflict_do_update(index_elements=["id"], set_=changed)
+        moved = statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_=changed | {"cycle_id": statement.excluded.cycle_id},
+        )
+        planned = [r for r in rows if r["state"] == ItemState.PLANNED.value]
+        others = [r for r in rows if r["state"] != ItemState.PLANNED.value]
+        for chosen, batch in ((moved, planned), (plain, others)):
+            if batch:
+                connection.execute(chosen, batch)
+
+    # ------------------------------------------------------------ reading
+
+    def _hash(self, text: str) -> str:
+        salt = self.pair_id.encode()[:64]
+        return blake2b(text.encode(), key=salt, digest_size=16).hexdigest()
+
+    def _of(self, table: Any, side: SideName) -> Any:
+        return and_(table.c.pair_id == self.pair_id, table.c.side == side.value)
+
+    def _rows(self, statement: Select[Any]) -> Sequence[Any]:
+        with self.database.read() as connection:
+            return connection.execute(statement).all()
+
+    def _rows_in(
+        self, statement: Select[Any], column: Any, ids: Iterable[str]
+    ) -> list[Any]:
+        found: list[Any] = []
+        with self.database.read() as connection:
+            for part in _parts(list(ids)):
+                found += connection.execute(statement.where(column.in_(part))).all()
+        return found
+
+    def _collection(self, side: SideName) -> Any:
+        rows = self._rows(select(t.collections).where(self._of(t.collections, side)))
+        return rows[0] if rows else None
+
+    def cursor(self, side: SideName) -> str | None:
+        """Return where the next incremental read starts."""
+        row = self._collection(side)
+        return row.cursor if row is not None else None
+
+    def memo(self, side: SideName) -> Mapping[str, str]:
+        """Return what the side wanted to be given."""
+        row = self._collection(side)
+        return row.memo if row is not None else {}
+
+    def start_full_read(self, side: SideName) -> None:
+        """Forget which records the last full read showed."""
+        with self.database.write() as connection:
+            prove(connection, self.lease, self.clock.now())
+            connection.execute(delete(t.seen).where(self._of(t.seen, side)))
+
+    def absent(self, side: SideName, after: str, limit: int) -> Sequence[str]:
+        """Return linked, staged or listed records that the full read did not show."""
+        column = _id_column(t.links, side)
+        known = [
+            select(column.label("rid")).where(t.links.c.pair_id == self.pair_id),
+            select(t.staged.c.remote_id.label("rid")).where(self._of(t.staged, side)),
+        ]
+        if side is SideName.GOOGLE:
+            listed = select(t.directory.c.remote_id.label("rid"))
+            known.append(listed.where(t.directory.c.pair_id == self.pair_id))
+        every = known[0].union(*known[1:]).subquery()
+        seen = select(t.seen.c.remote_id).where(
+            self._of(t.seen, side), t.seen.c.remote_id == every.c.rid
+        )
+        statement = (
+            select(every.c.rid)
+            .where(every.c.rid > after, ~seen.exists())
+            .order_by(every.c.rid)
+            .limit(limit)
+        )
+        return [row.rid for row in self._rows(statement)]
+
+    def link_count(self) -> int:
+        """Return the number of links."""
+        statement = select(func.count()).select_from(t.links)
+        rows = self._rows(statement.where(t.links.c.pair_id == self.pair_id))
+        return int(rows[0][0])
+
+    def links_by(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Link]:
+        """Return links by the remote id on one side."""
+        statement = select(t.links).where(t.links.c.pair_id == self.pair_id)
+        rows = self._rows_in(statement, _id_column(t.links, side), ids)
+        found = (codec.link_from_row(row) for row in rows)
+        return {link.remote_id(side): link for link in found}
+
+    def links(self, after: str, limit: int) -> Sequence[Link]:
+        """Return links in the order of their ids."""
+        statement = (
+            select(t.links)
+            .where(t.links.c.pair_id == self.pair_id, t.links.c.id > after)
+            .order_by(t.links.c.id)
+            .limit(limit)
+        )
+        return [codec.link_from_row(row) for row in self._rows(statement)]
+
+    def _due(self) -> Any:
+        later = t.staged.c.not_before
+        return or_(later.is_(None), later <= self.clock.now())
+
+    def subjects(self, after: str, limit: int) -> Sequence[Subject]:
+        """Return links with staged records or unsettled sends, by link id."""
+        conditions: list[Any] = [t.links.c.has_sends]
+        for side in SideName:
+            staged = select(t.staged.c.remote_id).where(
+                self._of(t.staged, side),
+                t.staged.c.remote_id == _id_column(t.links, side),
+                self._due(),
+            )
+            conditions.append(staged.exists())
+        statement = (
+            select(t.links)
+            .where(
+                t.links.c.pair_id == self.pair_id,
+                t.links.c.id > after,
+                or_(*conditions),
+            )
+            .order_by(t.links.c.id)
+            .limit(limit)
+        )
+        links = [codec.link_from_row(row) for row in self._rows(statement)]
+        crm = self._staged_due(SideName.CRM, [link.crm_id for link in links])
+        google = self._staged_due(SideName.GOOGLE, [link.google_id for link in links])
+        return [
+            Subject(link, crm.get(link.crm_id), google.get(link.google_id))
+            for link in links
+        ]
+
+    def _staged_due(self, side: SideName, ids: Sequence[str]) -> dict[str, Remote]:
+        statement = select(t.staged).where(self._of(t.staged, side), self._due())
+        rows = self._rows_in(statement, t.staged.c.remote_id, ids)
+        return {row.remote_id: codec.remote_from_row(row) for row in rows}
+
+    def unlinked(self, side: SideName, after: str, limit: int) -> Sequence[Remote]:
+        """Return staged, selected, due records without a link, by remote id."""
+        linked = select(t.links.c.id).where(
+            t.links.c.pair_id == self.pair_id,
+            _id_column(t.links, side) == t.staged.c.remote_id,
+        )
+        statement = (
+            select(t.staged)
+            .where(
+                self._of(t.staged, side),
+                t.staged.c.remote_id > after,
+                t.staged.c.is_selected,
+                ~t.staged.c.is_gone,
+                self._due(),
+                ~linked.exists(),
+            )
+            .order_by(t.staged.c.remote_id)
+            .limit(limit)
+        )
+        return [codec.remote_from_row(row) for row in self._rows(statement)]
+
+    def staged(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Remote]:
+        """Return staged records by id."""
+        statement = select(t.staged).where(self._of(t.staged, side))
+        rows = self._rows_in(statement, t.staged.c.remote_id, ids)
+        return {row.remote_id: codec.remote_from_row(row) for row in rows}
+
+    def tries(self, side: SideName, ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how often records were tried in vain."""
+        statement = select(t.staged.c.remote_id, t.staged.c.tries)
+        statement = statement.where(self._of(t.staged, side), t.staged.c.tries > 0)
+        rows = self._rows_in(statement, t.staged.c.remote_id, ids)
+        return {row.remote_id: row.tries for row in rows}
+
+    def directory_find(self, match_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return unlinked Google records per match key."""
+        hashes = {self._hash(key): key for key in match_keys}
+        linked = select(t.links.c.id).where(
+            t.links.c.pair_id == self.pair_id,
+            t.links.c.google_id == t.directory_keys.c.remote_id,
+        )
+        statement = select(
+            t.directory_keys.c.match_hash, t.directory_keys.c.remote_id
+        ).where(t.directory_keys.c.pair_id == self.pair_id, ~linked.exists())
+        found: dict[str, list[str]] = {}
+        for row in self._rows_in(statement, t.directory_keys.c.match_hash, hashes):
+            found.setdefault(hashes[row.match_hash], []).append(row.remote_id)
+        return found
+
+    def directory_keys(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """Return the Google record that carries each of our keys."""
+        wanted = {self._hash(key): key for key in keys}
+        statement = select(t.directory).where(t.directory.c.pair_id == self.pair_id)
+        rows = self._rows_in(statement, t.directory.c.key_hash, wanted)
+        return {row.key: row.remote_id for row in rows if row.key in set(keys)}
+
+    def directory(self, ids: Sequence[str]) -> Mapping[str, DirectoryEntry]:
+        """Return what we keep of Google records; their match keys are left out."""
+        statement = select(t.directory).where(t.directory.c.pair_id == self.pair_id)
+        rows = self._rows_in(statement, t.directory.c.remote_id, ids)
+        return {
+            row.remote_id: DirectoryEntry(
+                row.remote_id,
+                row.is_selected,
+                (),
+                key=row.key,
+                is_parted=row.is_parted,
+                stamp=row.stamp,
+            )
+            for row in rows
+        }
+
+    def items(
+        self,
+        states: Sequence[ItemState],
+        actions: Sequence[Action],
+        after: str,
+        limit: int,
+    ) -> Sequence[Item]:
+        """Return items of the running cycle in the order of their ids."""
+        statement = (
+            select(t.items)
+            .where(
+                t.items.c.cycle_id == self.cycle_id,
+                t.items.c.state.in_([state.value for state in states]),
+                t.items.c.action.in_([action.value for action in actions]),
+                t.items.c.id > after,
+            )
+            .order_by(t.items.c.id)
+            .limit(limit)
+        )
+        return [codec.item_from_row(row) for row in self._rows(statement)]
+
+    def planned(self, side: SideName, ids: Sequence[str]) -> frozenset[str]:
+        """Return which of these records have a planned item in the running cycle."""
+        column = _id_column(t.items, side)
+        statement = select(column.label("rid")).where(
+            t.items.c.pair_id == self.pair_id,
+            t.items.c.cycle_id == self.cycle_id,
+            t.items.c.state == ItemState.PLANNED.value,
+        )
+        return frozenset(row.rid for row in self._rows_in(statement, column, ids))
+
+    def unsettled(self) -> Sequence[Item]:
+        """Return items of earlier cycles that were sent and have no outcome."""
+        statement = select(t.items).where(
+            t.items.c.pair_id == self.pair_id,
+            t.items.c.state == ItemState.UNKNOWN.value,
+            t.items.c.cycle_id != self.cycle_id,
+        )
+        return [codec.item_from_row(row) for row in self._rows(statement)]
+
+    def held(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Item]:
+        """Return the open held items of this and earlier cycles, by record."""
+        column = _id_column(t.items, side)
+        statement = select(t.items).where(
+            t.items.c.pair_id == self.pair_id,
+            t.items.c.state == ItemState.HELD.value,
+        )
+        rows = self._rows_in(statement, column, ids)
+        found = (codec.item_from_row(row) for row in rows)
+        return {item.remote_id(side): item for item in found}
+
+    def choices(
+        self, side: SideName, ids: Sequence[str]
+    ) -> Mapping[str, PersonsChoice]:
+        """Return what persons decided about records."""
+        statement = select(t.choices).where(self._of(t.choices, side))
+        rows = self._rows_in(statement, t.choices.c.remote_id, ids)
+        return {
+            row.remote_id: PersonsChoice(
+                side, row.remote_id, ChoiceKind(row.kind), row.target
+            )
+            for row in rows
+        }
+
+    def allowance(self) -> Allowance | None:
+        """Return what a person accepted for this cycle, or None."""
+        return self._allowance
+
+
+def _id_column(table: Any, side: SideName) -> Any:
+    return table.c.crm_id if side is SideName.CRM else table.c.google_id
+
+
+def _parts(ids: Sequence[str]) -> Iterable[list[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield list(ids[start : start + _CHUNK])
+
+
+def _by_side(
+    places: Sequence[tuple[SideName, str]],
+) -> dict[SideName, list[str]]:
+    found: dict[SideName, list[str]] = {}
+    for side, remote_id in places:
+        found.setdefault(side, []).append(remote_id)
+    return found

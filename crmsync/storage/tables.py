@@ -1,0 +1,305 @@
+"""The tables of our own state; plain SQLAlchemy metadata, no engine, no session.
+
+Ids are texts. A pair's id begins with its user's id, so every table can be partitioned
+by user (architecture, section 5). Times are aware UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Json = JSON().with_variant(JSONB(), "postgresql")
+_Id = String(64)
+_RemoteId = String(1024)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time; SQLite, which keeps no zone, gets it back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> Any:
+        """Store in UTC."""
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        """Return an aware time."""
+        if value is None:
+            return None
+        found: datetime = value
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+
+
+def _time(name: str, **options: Any) -> Column[Any]:
+    return Column(name, UtcDateTime(), **options)
+
+
+def _pair(**options: Any) -> Column[Any]:
+    key = ForeignKey("pair.id", ondelete="CASCADE")
+    return Column("pair_id", String(128), key, nullable=False, **options)
+
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _time("created_at", nullable=False),
+)
+
+users = Table(
+    "user",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("email", String(320), nullable=False, unique=True),
+    Column("name", String(200), nullable=False, default=""),
+    Column("is_admin", Boolean, nullable=False, default=False),
+    Column("is_disabled", Boolean, nullable=False, default=False),
+    Column("password_hash", String(200), nullable=False, default=""),
+    Column("infor_user", String(64), nullable=False, default=""),
+    _time("created_at", nullable=False),
+)
+
+connections = Table(
+    "connection",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("user_id", _Id, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("service", String(32), nullable=False),
+    Column("google_sub", String(255), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("scopes", Text, nullable=False, default=""),
+    Column("state", String(16), nullable=False),
+    Column("grant", Text, nullable=False, default=""),
+    Column("error", String(64), nullable=False, default=""),
+    _time("created_at", nullable=False),
+    _time("changed_at", nullable=False),
+    UniqueConstraint("user_id", "service"),
+    Index("ix_connection_google_sub", "google_sub"),
+)
+
+oauth_flows = Table(
+    "oauth_flow",
+    metadata,
+    Column("state_hash", String(64), primary_key=True),
+    Column("user_id", _Id, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("service", String(32), nullable=False),
+    Column("session_hash", String(64), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("grant", Text, nullable=False, default=""),
+    Column("google_sub", String(255), nullable=False, default=""),
+    Column("email", String(320), nullable=False, default=""),
+    Column("is_used", Boolean, nullable=False, default=False),
+    _time("expires_at", nullable=False),
+)
+
+pairs = Table(
+    "pair",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("user_id", _Id, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("group_id", String(64), nullable=False, default=""),
+    Column("google_sub", String(255), nullable=False, default=""),
+    Column("is_paused", Boolean, nullable=False, default=False),
+    Column("is_accepted", Boolean, nullable=False, default=False),
+    Column("lease_token", Integer, nullable=False, default=0),
+    _time("lease_until"),
+    _time("next_due_at"),
+    UniqueConstraint("user_id", "kind"),
+)
+
+account_leases = Table(
+    "account_lease",
+    metadata,
+    Column("google_sub", String(255), primary_key=True),
+    Column("pair_id", String(128), nullable=False),
+    Column("lease_token", Integer, nullable=False, default=0),
+    _time("lease_until"),
+)
+
+collections = Table(
+    "collection",
+    metadata,
+    _pair(primary_key=True),
+    Column("side", String(8), primary_key=True),
+    Column("cursor", Text),
+    Column("memo", _Json, nullable=False, default=dict),
+)
+
+links = Table(
+    "link",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _pair(),
+    Column("crm_id", _RemoteId, nullable=False),
+    Column("google_id", _RemoteId, nullable=False),
+    Column("crm_base", _Json, nullable=False),
+    Column("google_base", _Json, nullable=False),
+    Column("crm_etag", Text, nullable=False, default=""),
+    Column("google_etag", Text, nullable=False, default=""),
+    Column("crm_stamp", String(64), nullable=False, default=""),
+    Column("google_stamp", String(64), nullable=False, default=""),
+    Column("created_in", String(8), nullable=False, default=""),
+    Column("is_google_edited", Boolean, nullable=False, default=False),
+    Column("has_key", Boolean, nullable=False, default=False),
+    Column("has_sends", Boolean, nullable=False, default=False),
+    Column("sends", _Json, nullable=False, default=list),
+    Column("dormant", String(8), nullable=False, default=""),
+    UniqueConstraint("pair_id", "crm_id", name="uq_link_crm"),
+    UniqueConstraint("pair_id", "google_id", name="uq_link_google"),
+    Index("ix_link_page", "pair_id", "id"),
+    Index("ix_link_sends", "pair_id", "has_sends", "id"),
+)
+
+staged = Table(
+    "staged",
+    metadata,
+    _pair(primary_key=True),
+    Column("side", String(8), primary_key=True),
+    Column("remote_id", _RemoteId, primary_key=True),
+    Column("is_selected", Boolean, nullable=False),
+    Column("is_gone", Boolean, nullable=False),
+    Column("remote", _Json, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    _time("not_before"),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    _pair(primary_key=True),
+    Column("side", String(8), primary_key=True),
+    Column("remote_id", _RemoteId, primary_key=True),
+)
+
+directory = Table(
+    "directory",
+    metadata,
+    _pair(primary_key=True),
+    Column("remote_id", _RemoteId, primary_key=True),
+    Column("is_selected", Boolean, nullable=False),
+    Column("is_parted", Boolean, nullable=False, default=False),
+    Column("key", Text, nullable=False, default=""),
+    Column("key_hash", String(32), nullable=False, default=""),
+    Column("stamp", String(64), nullable=False, default=""),
+    Index("ix_directory_key_hash", "pair_id", "key_hash"),
+)
+
+directory_keys = Table(
+    "directory_key",
+    metadata,
+    _pair(primary_key=True),
+    Column("match_hash", String(32), primary_key=True),
+    Column("remote_id", _RemoteId, primary_key=True),
+    Index("ix_directory_key_remote", "pair_id", "remote_id"),
+)
+
+cycles = Table(
+    "cycle",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _pair(),
+    Column("user_id", _Id, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("is_dry", Boolean, nullable=False, default=False),
+    Column("objection", String(32), nullable=False, default=""),
+    Column("allowance", _Json),
+    Column("counts", _Json, nullable=False, default=dict),
+    Column("requests", _Json, nullable=False, default=dict),
+    Column("error", _Json),
+    _time("started_at", nullable=False),
+    _time("finished_at"),
+    Index("ix_cycle_pair", "pair_id", "id"),
+    Index("ix_cycle_user", "user_id", "id"),
+    Index("ix_cycle_state", "pair_id", "state"),
+)
+
+items = Table(
+    "item",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _pair(),
+    Column("cycle_id", _Id, ForeignKey("cycle.id", ondelete="CASCADE"), nullable=False),
+    _time("at", nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("direction", String(12), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("reason", String(64), nullable=False, default=""),
+    Column("link_id", _Id, nullable=False, default=""),
+    Column("crm_id", _RemoteId, nullable=False, default=""),
+    Column("google_id", _RemoteId, nullable=False, default=""),
+    Column("name", Text, nullable=False, default=""),
+    Column("is_crm_written", Boolean, nullable=False, default=False),
+    Column("is_google_written", Boolean, nullable=False, default=False),
+    Column("is_crm_deselected", Boolean, nullable=False, default=False),
+    Column("is_google_deselected", Boolean, nullable=False, default=False),
+    Column("has_conflict", Boolean, nullable=False, default=False),
+    Column("changes", _Json, nullable=False, default=list),
+    Column("plan", _Json, nullable=False, default=dict),
+    Column("sent_at", Float, nullable=False, default=0.0),
+    Column("error", _Json),
+    Index("ix_item_cycle", "cycle_id", "state", "id"),
+    Index("ix_item_pair_state", "pair_id", "state"),
+    Index("ix_item_crm", "pair_id", "crm_id"),
+    Index("ix_item_google", "pair_id", "google_id"),
+)
+
+choices = Table(
+    "choice",
+    metadata,
+    _pair(primary_key=True),
+    Column("side", String(8), primary_key=True),
+    Column("remote_id", _RemoteId, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("target", _RemoteId, nullable=False, default=""),
+)
+
+settings = Table(
+    "setting",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("user_id", String(64), primary_key=True, default=""),
+    Column("kind", String(16), primary_key=True, default=""),
+    Column("value", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _time("at", nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("detail", _Json, nullable=False, default=dict),
+)
