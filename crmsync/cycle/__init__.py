@@ -6,8 +6,9 @@ command line, the preview and the property tests all run this same cycle.
 
 from __future__ import annotations
 
-from crmsync.cycle.applying import Applied, apply
+from crmsync.cycle.applying import apply
 from crmsync.cycle.labels import open_sides
+from crmsync.cycle.outcomes import Applied
 from crmsync.cycle.pairing import pair_side
 from crmsync.cycle.planning import Plan, emptied_side, plan_links
 from crmsync.cycle.reading import read_side
@@ -97,6 +98,7 @@ def _plan(run: Run, progress: Progress) -> tuple[str | None, int]:
         Why a person must look first, if so, and how many records were set aside.
     """
     links = run.state.link_count()
+    progress.confirms = progress.confirms or links > 0
     plan = Plan()
     plan_links(run, progress, plan)
     for side in SideName:

@@ -6,61 +6,45 @@ in one commit. A write whose outcome nobody knows leaves its intent behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 
-from crmsync.cycle.run import Run, chunks, pages, postpone
-from crmsync.engine.match import identity, match_keys
+from crmsync.cycle.outcomes import (
+    Applied,
+    Results,
+    Stop,
+    call,
+    fail,
+    stop_on,
+)
+from crmsync.cycle.removing import apply_removals
+from crmsync.cycle.run import Run, chunks, pages
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.errors import (
-    CrmSyncError,
-    EtagMismatch,
-    InvalidRecord,
-    NotFound,
     OutcomeUnknown,
     PreconditionFailed,
-    Retryable,
-    describe,
 )
 from crmsync.ports import (
-    DirectoryEntry,
     Edit,
     NewRecord,
     Outcome,
-    Postponed,
     Side,
     Unit,
 )
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import SideName
 
-_ORDER = (Action.LINK, Action.UPDATE, Action.CREATE, Action.UNLINK, Action.DELETE)
+_ORDER = (
+    Action.LINK,
+    Action.UPDATE,
+    Action.RESTORE,
+    Action.CREATE,
+    Action.UNLINK,
+    Action.DELETE,
+)
 
 Outcomes = dict[str, dict[SideName, Outcome]]
-
-
-@dataclass(slots=True)
-class Applied:
-    """What applying came to.
-
-    Attributes:
-        mismatches: records that were changed meanwhile and have to be merged again.
-        failures: items that failed.
-        stopped: the passing fault that ended the cycle early, or None.
-    """
-
-    mismatches: int = 0
-    failures: int = 0
-    stopped: Retryable | None = None
-
-
-class _Stop(Exception):
-    """Ends the apply loop after the outcomes so far are stored."""
-
-    def __init__(self, cause: Retryable) -> None:
-        super().__init__(cause.message)
-        self.cause = cause
 
 
 def apply(run: Run) -> Applied:
@@ -69,7 +53,7 @@ def apply(run: Run) -> Applied:
     try:
         for action in _ORDER:
             _apply_action(run, action, applied)
-    except _Stop as stop:
+    except Stop as stop:
         applied.stopped = stop.cause
         _leave(run)
     return applied
@@ -82,8 +66,9 @@ def _apply_action(run: Run, action: Action, applied: Applied) -> None:
     worker: Callable[[Run, Sequence[Item], Applied], None] = {
         Action.LINK: _apply_links,
         Action.UPDATE: _apply_updates,
+        Action.RESTORE: _apply_updates,
         Action.CREATE: _apply_creates,
-    }.get(action, _apply_removals)
+    }.get(action, apply_removals)
     for page in pages(load, lambda item: item.item_id):
         run.state.renew()
         worker(run, page, applied)
@@ -107,48 +92,6 @@ def _left_state(item: Item) -> ItemState:
     return ItemState.UNKNOWN if item.sent_at else ItemState.SKIPPED
 
 
-# ------------------------------------------------------------------ calls
-
-
-def _call(
-    items: Sequence[Item],
-    do: Callable[[Sequence[Item]], Sequence[Outcome]],
-    size: int,
-) -> dict[str, Outcome]:
-    """Make one kind of call for many items; a call that fails fails for its items."""
-    outcomes: dict[str, Outcome] = {}
-    failed: Retryable | None = None
-    for part in chunks(items, size):
-        if failed is not None:
-            outcomes.update(
-                {item.item_id: Outcome(error=_unsent(failed)) for item in part}
-            )
-            continue
-        try:
-            answers = do(part)
-        except Retryable as error:
-            failed = error
-            answers = [Outcome(error=error) for _ in part]
-        for item, outcome in zip(part, answers, strict=True):
-            outcomes[item.item_id] = outcome
-            if isinstance(outcome.error, Retryable):
-                failed = failed or outcome.error
-    return outcomes
-
-
-def _unsent(error: Retryable) -> Retryable:
-    """Return the fault for items whose call was not even tried."""
-    if isinstance(error, OutcomeUnknown):
-        return Retryable(error.message, retry_after=error.retry_after)
-    return error
-
-
-def _stop_on(outcomes: Sequence[Outcome]) -> None:
-    for outcome in outcomes:
-        if isinstance(outcome.error, Retryable):
-            raise _Stop(outcome.error)
-
-
 # ------------------------------------------------------------------ links, updates
 
 
@@ -159,18 +102,16 @@ def _apply_links(run: Run, items: Sequence[Item], applied: Applied) -> None:
     refused: dict[str, Outcome] = {}
     for side, chosen in ((SideName.GOOGLE, google), (SideName.CRM, crm)):
         target = run.side(side)
-        outcomes = _call(chosen, partial(_select, target), target.batch_size)
+        outcomes = call(chosen, partial(_select, target), target.batch_size)
         refused.update({i: o for i, o in outcomes.items() if o.error is not None})
     if refused:
-        _fail(
-            run, [item for item in items if item.item_id in refused], refused, applied
-        )
+        fail(run, [item for item in items if item.item_id in refused], refused, applied)
     links = {
         item.link_id: _new_link(item) for item in items if item.item_id not in refused
     }
     ready = [item for item in items if item.item_id not in refused]
     _write(run, ready, links, applied)
-    _stop_on(list(refused.values()))
+    stop_on(list(refused.values()))
 
 
 def _new_link(item: Item) -> Link:
@@ -213,10 +154,10 @@ def _write(
         edits = {i.item_id: _edit(run, i, side, intents[i.link_id]) for i in chosen}
         target = run.side(side)
         send = partial(_send_edits, target, edits)
-        for item_id, outcome in _call(chosen, send, target.batch_size).items():
+        for item_id, outcome in call(chosen, send, target.batch_size).items():
             outcomes[item_id][side] = outcome
     _record_writes(run, items, intents, outcomes, applied)
-    _stop_on([o for by_side in outcomes.values() for o in by_side.values()])
+    stop_on([o for by_side in outcomes.values() for o in by_side.values()])
 
 
 def _select(target: Side, items: Sequence[Item]) -> Sequence[Outcome]:
@@ -267,7 +208,7 @@ def _record_writes(
     outcomes: Outcomes,
     applied: Applied,
 ) -> None:
-    unit = _Results(run, applied)
+    unit = Results(run, applied)
     for item in items:
         by_side = outcomes[item.item_id]
         link = links[item.link_id]
@@ -290,9 +231,8 @@ def _record_writes(
 def _settled_link(item: Item, link: Link, outcomes: Mapping[SideName, Outcome]) -> Link:
     """Return the link with base, versions and sends after both calls.
 
-    If one half failed, the written fields keep their old base, and the half that
-    arrived stays on the list of sends: the next plan reads both records themselves
-    and finds it there.
+    If one half failed, its fields keep their old base. What was staged of the half
+    that arrived is out of date then: an empty send makes the next plan read it anew.
     """
     failed = {s for s, outcome in outcomes.items() if outcome.error is not None}
     sends = list(link.sends)
@@ -301,17 +241,17 @@ def _settled_link(item: Item, link: Link, outcomes: Mapping[SideName, Outcome]) 
             link = _with_version(link, side, outcome.remote)
             if side is SideName.GOOGLE:
                 link = replace(link, has_key=True)
-            if not failed:
-                sends = [s for s in sends if s.side is not side]
+            sends = [s for s in sends if s.side is not side]
+            if failed:
+                sends.append(Sent(side, "", {}, {}))
         elif not isinstance(outcome.error, OutcomeUnknown):
             sends.remove([s for s in sends if s.side is side][-1])
-    base = _base_after(item, outcomes) if failed else item.base
-    return replace(link, base=base, sends=tuple(sends))
+    return replace(link, base=_base_after(item, failed), sends=tuple(sends))
 
 
-def _base_after(item: Item, outcomes: Mapping[SideName, Outcome]) -> Base:
+def _base_after(item: Item, failed: Set[SideName]) -> Base:
     crm, google = dict(item.base.crm), dict(item.base.google)
-    for side in outcomes:
+    for side in failed:
         for name in item.writes(side):
             crm[name] = item.base_before.crm.get(name, "")
             google[name] = item.base_before.google.get(name, "")
@@ -355,8 +295,8 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             [NewRecord(item.key, item.writes(side), item.account) for item in part]
         )
 
-    outcomes = _call(sent, send, target.batch_size)
-    unit = _Results(run, applied)
+    outcomes = call(sent, send, target.batch_size)
+    unit = Results(run, applied)
     for item in sent:
         outcome = outcomes[item.item_id]
         if outcome.error is None and outcome.remote is not None:
@@ -371,7 +311,7 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             )
             unit.failed(item, error)
     run.state.commit(unit.unit())
-    _stop_on(list(outcomes.values()))
+    stop_on(list(outcomes.values()))
 
 
 def _created_link(
@@ -396,163 +336,3 @@ def _created_link(
         has_key=not is_crm,
     )
     return replace(item, crm_id=crm_id, google_id=google_id, link_id=link.link_id), link
-
-
-# ------------------------------------------------------------------ removals
-
-
-def _apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
-    run.state.commit(Unit(items=tuple(replace(i, state=ItemState.SENT) for i in items)))
-    ready = _still_as_planned(run, items, applied)
-    outcomes: dict[str, Outcome] = {}
-    google, crm = run.google, run.crm
-    for chosen, do, size in (
-        (
-            [i for i in ready if i.steps.delete_google],
-            lambda part: google.delete([i.google_id for i in part]),
-            google.batch_size,
-        ),
-        (
-            [i for i in ready if i.steps.deselect_google],
-            lambda part: google.deselect([i.google_id for i in part]),
-            google.batch_size,
-        ),
-        (
-            [i for i in ready if i.steps.deselect_crm],
-            lambda part: crm.deselect([i.crm_id for i in part]),
-            crm.batch_size,
-        ),
-    ):
-        outcomes.update(_call(chosen, do, size))
-    _record_removals(run, ready, outcomes, applied)
-    _stop_on(list(outcomes.values()))
-
-
-def _still_as_planned(
-    run: Run, items: Sequence[Item], applied: Applied
-) -> Sequence[Item]:
-    """People has no etag on delete: read just before, and leave what was edited."""
-    doomed = [item for item in items if item.steps.delete_google]
-    if not doomed:
-        return items
-    now = run.google.fetch([item.google_id for item in doomed])
-    changed: dict[str, Remote] = {}
-    for item in doomed:
-        remote = now[item.google_id]
-        if remote.is_gone:
-            continue
-        values = run.values(remote, item.base.google)
-        if not run.table.are_same(values, item.google_seen):
-            changed[item.item_id] = remote
-    if changed:
-        unit = _Results(run, applied)
-        for item in doomed:
-            if item.item_id in changed:
-                unit.stage.append(changed[item.item_id])
-                unit.failed(item, EtagMismatch("It was edited in Google meanwhile."))
-        run.state.commit(unit.unit())
-    return [item for item in items if item.item_id not in changed]
-
-
-def _record_removals(
-    run: Run, items: Sequence[Item], outcomes: Mapping[str, Outcome], applied: Applied
-) -> None:
-    unit = _Results(run, applied)
-    for item in items:
-        error = outcomes.get(item.item_id, Outcome()).error
-        if error is not None and not isinstance(error, NotFound):
-            unit.failed(item, error)
-            continue
-        unit.unlink.append(item.link_id)
-        unit.directory.append(_parted(run, item))
-        unit.done(item)
-    run.state.commit(unit.unit())
-
-
-def _parted(run: Run, item: Item) -> DirectoryEntry:
-    """Return the directory's entry of a contact whose link has ended.
-
-    The feed may not have shown the contact at all yet: with its match keys it is
-    found again if somebody selects the CRM contact anew.
-    """
-    who = identity(item.google_id, item.google_seen, run.table.region)
-    return DirectoryEntry(
-        item.google_id,
-        is_selected=False,
-        match_keys=(f"o:{item.crm_id}", *match_keys(who)),
-        is_parted=True,
-        stamp=item.google_stamp,
-    )
-
-
-# ------------------------------------------------------------------ outcomes
-
-
-class _Results:
-    """Collects the outcomes of one chunk for one commit."""
-
-    def __init__(self, run: Run, applied: Applied) -> None:
-        self.run = run
-        self.applied = applied
-        self.items: list[Item] = []
-        self.links: list[Link] = []
-        self.unlink: list[str] = []
-        self.directory: list[DirectoryEntry] = []
-        self.stage: list[Remote] = []
-        self.touched: list[tuple[SideName, str]] = []
-        self.postponed: list[Postponed] = []
-
-    def done(self, item: Item) -> None:
-        """Note an item as done; its records are dealt with."""
-        self.items.append(replace(item, state=ItemState.DONE))
-        for side in SideName:
-            if item.remote_id(side):
-                self.touched.append((side, item.remote_id(side)))
-
-    def failed(self, item: Item, error: CrmSyncError) -> None:
-        """Note an item that was not done, by what must happen next."""
-        if isinstance(error, OutcomeUnknown):
-            state, reason = ItemState.UNKNOWN, item.reason
-        elif isinstance(error, PreconditionFailed):
-            self.applied.mismatches += 1
-            state, reason = ItemState.SKIPPED, "changed_meanwhile"
-        elif isinstance(error, Retryable):
-            # A create that had no outcome before keeps its key and waits on.
-            state = ItemState.UNKNOWN if item.clean_reads else ItemState.SKIPPED
-            reason = "left_for_later"
-        elif isinstance(error, InvalidRecord) and error.code == "ambiguous_account":
-            state, reason = ItemState.HELD, "ambiguous_account"
-        else:
-            state, reason = ItemState.FAILED, item.reason
-            self.applied.failures += 1
-            records = [(side, item.remote_id(side)) for side in SideName]
-            self.postponed += postpone(self.run, records)
-        self.items.append(
-            replace(item, state=state, reason=reason, error=describe(error))
-        )
-
-    def unit(self) -> Unit:
-        """Return everything as one unit."""
-        touched = tuple(self.touched)
-        return Unit(
-            stage=tuple(self.stage),
-            unstage=touched,
-            links=tuple(self.links),
-            unlink=tuple(self.unlink),
-            directory=tuple(self.directory),
-            items=tuple(self.items),
-            resolved=touched,
-            choices_done=touched,
-            postponed=tuple(self.postponed),
-        )
-
-
-def _fail(
-    run: Run, items: Sequence[Item], outcomes: Mapping[str, Outcome], applied: Applied
-) -> None:
-    unit = _Results(run, applied)
-    for item in items:
-        error = outcomes[item.item_id].error
-        if error is not None:
-            unit.failed(item, error)
-    run.state.commit(unit.unit())

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crmsync.cycle.planning import Plan
+from crmsync.cycle.reading import directory_entry
 from crmsync.cycle.run import Progress, Run, pages
 from crmsync.engine.match import (
     Decision,
@@ -85,8 +86,41 @@ def _pair_page(
         if chosen is not None and chosen.kind is ChoiceKind.IGNORE:
             continue
         items.append(item)
+    late = _late(run, items) if progress.confirms else {}
+    items = [item for item in items if item.google_id not in late]
+    for item in items:
         plan.add(item)
-    run.state.commit(Unit(items=tuple(items)))
+    run.state.commit(
+        Unit(
+            items=tuple(items),
+            unstage=tuple((SideName.GOOGLE, remote_id) for remote_id in late),
+            directory=tuple(
+                directory_entry(run, remote)
+                for remote in late.values()
+                if not remote.is_gone
+            ),
+            forget=tuple(i for i, remote in late.items() if remote.is_gone),
+        )
+    )
+
+
+def _late(run: Run, items: Sequence[Item]) -> dict[str, Remote]:
+    """Return Google records that the feed still shows, but that left meanwhile.
+
+    Looked at one by one before they are linked or created in the CRM. A first cycle
+    takes the feed's word, or it would read every contact twice.
+    """
+    wanted = [
+        item.google_id
+        for item in items
+        if item.google_id
+        and item.state is ItemState.PLANNED
+        and not item.steps.select_google
+    ]
+    if not wanted:
+        return {}
+    now = run.google.fetch(wanted)
+    return {i: r for i, r in now.items() if r.is_gone or not r.is_selected}
 
 
 def _is_known(old: Item | None, new: Item) -> bool:

@@ -188,7 +188,7 @@ def _confirm(
     google_now = run.google.fetch(google) if google else {}
     return [
         Subject(
-            _aged(run, subject.link),
+            subject.link,
             crm_now.get(subject.link.crm_id, subject.crm),
             _labelled(google_now.get(subject.link.google_id, subject.google), progress),
         )
@@ -215,13 +215,6 @@ def _labelled(remote: Remote | None, progress: Progress) -> Remote | None:
     return replace(remote, is_selected=True)
 
 
-def _aged(run: Run, link: Link) -> Link:
-    """Forget sends that can no longer arrive."""
-    now = run.clock.now().timestamp()
-    sends = tuple(s for s in link.sends if now - s.at < 2 * run.settle_seconds)
-    return link if len(sends) == len(link.sends) else replace(link, sends=sends)
-
-
 def _facts(run: Run, subject: Subject) -> Facts:
     link, crm, google = subject.link, subject.crm, subject.google
     if link.dormant is SideName.GOOGLE and google is None:
@@ -236,7 +229,13 @@ def _facts(run: Run, subject: Subject) -> Facts:
     if google is not None and not google.is_gone:
         google_values = run.values(google, link.base.google)
     return Facts(
-        link, crm, google, crm_values, google_values, _is_pristine(run, subject)
+        link,
+        crm,
+        google,
+        crm_values,
+        google_values,
+        pristine=_is_pristine(run, subject),
+        oldest_send=run.clock.now().timestamp() - 2 * run.settle_seconds,
     )
 
 

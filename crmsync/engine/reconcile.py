@@ -42,6 +42,7 @@ class Facts:
     crm_values: Values
     google_values: Values
     pristine: bool = False
+    oldest_send: float = 0.0
 
     def remote(self, side: SideName) -> Remote | None:
         """Return what one side shows."""
@@ -102,7 +103,8 @@ def settle_sends(link: Link, facts: Facts, table: FieldTable) -> tuple[Link, set
                 disputed.discard(name)
             elif remote.etag != sent.etag:
                 disputed.add(name)
-        if remote.etag == sent.etag and not remote.is_gone:
+        may_arrive = remote.etag == sent.etag and sent.at > facts.oldest_send
+        if may_arrive and not remote.is_gone:
             kept.append(sent)
     return replace(link, base=Base(crm, google), sends=tuple(kept)), disputed
 

@@ -7,10 +7,9 @@ gets `LeaseLost` and nothing of its unit is stored (ENG-5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.sql import Select
 
 from crmsync.engine.guard import Allowance
@@ -29,9 +28,7 @@ from crmsync.storage import codec
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
 from crmsync.storage.leases import Lease, prove
-
-_CHUNK = 400
-"""Bound parameters per IN list, below every database's limit."""
+from crmsync.storage.unit import UnitWriter, id_column, match_hash, parts
 
 
 class SqlState:
@@ -65,175 +62,13 @@ class SqlState:
         """Store a unit, whole or not at all."""
         with self.database.write() as connection:
             prove(connection, self.lease, self.clock.now())
-            self._store_links(connection, unit)
-            self._store_staged(connection, unit)
-            self._store_directory(connection, unit)
-            self._store_cursors(connection, unit)
-            self._store_items(connection, unit)
-
-    def _store_links(self, connection: Connection, unit: Unit) -> None:
-        if unit.unlink:
-            table = t.links
-            for part in _parts(unit.unlink):
-                connection.execute(delete(table).where(table.c.id.in_(part)))
-        rows = [codec.link_to_row(self.pair_id, link) for link in unit.links]
-        self.database.upsert(connection, t.links, rows)
-
-    def _store_staged(self, connection: Connection, unit: Unit) -> None:
-        table = t.staged
-        for side, ids in _by_side(unit.unstage).items():
-            for part in _parts(ids):
-                connection.execute(
-                    delete(table).where(
-                        self._of(table, side), table.c.remote_id.in_(part)
-                    )
-                )
-        self.database.upsert(
-            connection,
-            table,
-            [
-                {
-                    "pair_id": self.pair_id,
-                    "side": remote.side.value,
-                    "remote_id": remote.remote_id,
-                    "is_selected": remote.is_selected,
-                    "is_gone": remote.is_gone,
-                    "remote": codec.remote_to_json(remote),
-                    "tries": 0,
-                    "not_before": None,
-                }
-                for remote in unit.stage
-            ],
-        )
-        for postponed in unit.postponed:
-            connection.execute(
-                update(table)
-                .where(
-                    self._of(table, postponed.side),
-                    table.c.remote_id == postponed.remote_id,
-                )
-                .values(tries=postponed.tries, not_before=postponed.not_before)
-            )
-        self.database.upsert(
-            connection,
-            t.seen,
-            [
-                {"pair_id": self.pair_id, "side": side.value, "remote_id": remote_id}
-                for side, remote_id in unit.seen
-            ],
-        )
-
-    def _store_directory(self, connection: Connection, unit: Unit) -> None:
-        keys, table = t.directory_keys, t.directory
-        gone = [*unit.forget, *(entry.remote_id for entry in unit.directory)]
-        for part in _parts(gone):
-            connection.execute(
-                delete(keys).where(
-                    keys.c.pair_id == self.pair_id, keys.c.remote_id.in_(part)
-                )
-            )
-        for part in _parts(unit.forget):
-            connection.execute(
-                delete(table).where(
-                    table.c.pair_id == self.pair_id, table.c.remote_id.in_(part)
-                )
-            )
-        rows = [self._directory_row(entry) for entry in unit.directory]
-        self.database.upsert(connection, table, rows)
-        key_rows = [
-            {
-                "pair_id": self.pair_id,
-                "match_hash": self._hash(match_key),
-                "remote_id": entry.remote_id,
-            }
-            for entry in unit.directory
-            for match_key in dict.fromkeys(entry.match_keys)
-        ]
-        if key_rows:
-            connection.execute(keys.insert(), key_rows)
-
-    def _directory_row(self, entry: DirectoryEntry) -> dict[str, Any]:
-        return {
-            "pair_id": self.pair_id,
-            "remote_id": entry.remote_id,
-            "is_selected": entry.is_selected,
-            "is_parted": entry.is_parted,
-            "key": entry.key,
-            "key_hash": self._hash(entry.key) if entry.key else "",
-            "stamp": entry.stamp,
-        }
-
-    def _store_cursors(self, connection: Connection, unit: Unit) -> None:
-        table = t.collections
-        for side in SideName:
-            if side not in unit.cursors and side not in unit.memos:
-                continue
-            found = connection.execute(
-                select(table.c.cursor, table.c.memo).where(self._of(table, side))
-            ).first()
-            cursor = found.cursor if found else None
-            memo = found.memo if found else {}
-            row = {
-                "pair_id": self.pair_id,
-                "side": side.value,
-                "cursor": unit.cursors.get(side, cursor),
-                "memo": dict(unit.memos.get(side, memo)),
-            }
-            self.database.upsert(connection, table, [row])
-
-    def _store_items(self, connection: Connection, unit: Unit) -> None:
-        table = t.items
-        for side, ids in _by_side(unit.resolved).items():
-            column = _id_column(table, side)
-            for part in _parts(ids):
-                connection.execute(
-                    update(table)
-                    .where(
-                        table.c.pair_id == self.pair_id,
-                        table.c.state == ItemState.HELD.value,
-                        column.in_(part),
-                    )
-                    .values(state=ItemState.SKIPPED.value, reason="superseded")
-                )
-        for part in _parts(unit.drop_items):
-            connection.execute(delete(table).where(table.c.id.in_(part)))
-        self._upsert_items(connection, unit.items)
-        for side, ids in _by_side(unit.choices_done).items():
-            for part in _parts(ids):
-                connection.execute(
-                    delete(t.choices).where(
-                        self._of(t.choices, side), t.choices.c.remote_id.in_(part)
-                    )
-                )
-
-    def _upsert_items(self, connection: Connection, items: Sequence[Item]) -> None:
-        """Store items; one of an earlier cycle stays there unless planned again."""
-        if not items:
-            return
-        now = self.clock.now()
-        rows = [
-            codec.item_to_row(self.pair_id, self.cycle_id, now, item) for item in items
-        ]
-        statement = self.database.insert(t.items)
-        kept = {"id", "pair_id", "cycle_id", "at"}
-        kept |= {"is_crm_written", "is_google_written"}
-        changed = {n: statement.excluded[n] for n in rows[0] if n not in kept}
-        plain = statement.on_conflict_do_update(index_elements=["id"], set_=changed)
-        moved = statement.on_conflict_do_update(
-            index_elements=["id"],
-            set_=changed | {"cycle_id": statement.excluded.cycle_id},
-        )
-        planned = [r for r in rows if r["state"] == ItemState.PLANNED.value]
-        others = [r for r in rows if r["state"] != ItemState.PLANNED.value]
-        for chosen, batch in ((moved, planned), (plain, others)):
-            if batch:
-                connection.execute(chosen, batch)
+            writer = UnitWriter(self.database, connection, self.pair_id, self.cycle_id)
+            writer.store(unit, self.clock.now())
 
     # ------------------------------------------------------------ reading
 
     def _hash(self, text: str) -> str:
-        salt = self.pair_id.encode()[:64]
-        return blake2b(text.encode(), key=salt, digest_size=16).hexdigest()
+        return match_hash(self.pair_id, text)
 
     def _of(self, table: Any, side: SideName) -> Any:
         return and_(table.c.pair_id == self.pair_id, table.c.side == side.value)
@@ -247,7 +82,7 @@ class SqlState:
     ) -> list[Any]:
         found: list[Any] = []
         with self.database.read() as connection:
-            for part in _parts(list(ids)):
+            for part in parts(list(ids)):
                 found += connection.execute(statement.where(column.in_(part))).all()
         return found
 
@@ -273,7 +108,7 @@ class SqlState:
 
     def absent(self, side: SideName, after: str, limit: int) -> Sequence[str]:
         """Return linked, staged or listed records that the full read did not show."""
-        column = _id_column(t.links, side)
+        column = id_column(t.links, side)
         known = [
             select(column.label("rid")).where(t.links.c.pair_id == self.pair_id),
             select(t.staged.c.remote_id.label("rid")).where(self._of(t.staged, side)),
@@ -302,7 +137,7 @@ class SqlState:
     def links_by(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Link]:
         """Return links by the remote id on one side."""
         statement = select(t.links).where(t.links.c.pair_id == self.pair_id)
-        rows = self._rows_in(statement, _id_column(t.links, side), ids)
+        rows = self._rows_in(statement, id_column(t.links, side), ids)
         found = (codec.link_from_row(row) for row in rows)
         return {link.remote_id(side): link for link in found}
 
@@ -326,7 +161,7 @@ class SqlState:
         for side in SideName:
             staged = select(t.staged.c.remote_id).where(
                 self._of(t.staged, side),
-                t.staged.c.remote_id == _id_column(t.links, side),
+                t.staged.c.remote_id == id_column(t.links, side),
                 self._due(),
             )
             conditions.append(staged.exists())
@@ -357,7 +192,7 @@ class SqlState:
         """Return staged, selected, due records without a link, by remote id."""
         linked = select(t.links.c.id).where(
             t.links.c.pair_id == self.pair_id,
-            _id_column(t.links, side) == t.staged.c.remote_id,
+            id_column(t.links, side) == t.staged.c.remote_id,
         )
         statement = (
             select(t.staged)
@@ -448,7 +283,7 @@ class SqlState:
 
     def planned(self, side: SideName, ids: Sequence[str]) -> frozenset[str]:
         """Return which of these records have a planned item in the running cycle."""
-        column = _id_column(t.items, side)
+        column = id_column(t.items, side)
         statement = select(column.label("rid")).where(
             t.items.c.pair_id == self.pair_id,
             t.items.c.cycle_id == self.cycle_id,
@@ -467,7 +302,7 @@ class SqlState:
 
     def held(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Item]:
         """Return the open held items of this and earlier cycles, by record."""
-        column = _id_column(t.items, side)
+        column = id_column(t.items, side)
         statement = select(t.items).where(
             t.items.c.pair_id == self.pair_id,
             t.items.c.state == ItemState.HELD.value,
@@ -492,21 +327,3 @@ class SqlState:
     def allowance(self) -> Allowance | None:
         """Return what a person accepted for this cycle, or None."""
         return self._allowance
-
-
-def _id_column(table: Any, side: SideName) -> Any:
-    return table.c.crm_id if side is SideName.CRM else table.c.google_id
-
-
-def _parts(ids: Sequence[str]) -> Iterable[list[str]]:
-    for start in range(0, len(ids), _CHUNK):
-        yield list(ids[start : start + _CHUNK])
-
-
-def _by_side(
-    places: Sequence[tuple[SideName, str]],
-) -> dict[SideName, list[str]]:
-    found: dict[SideName, list[str]] = {}
-    for side, remote_id in places:
-        found.setdefault(side, []).append(remote_id)
-    return found

@@ -69,6 +69,7 @@ class Memory:
         self.epoch = 0
         self.limits_by_field: dict[str, int] = {}
         self.poison: set[str] = set()
+        self.on_write: Callable[[SideName, Row, Values], None] = lambda s, r, v: None
         self.before_call: Callable[[str, str], None] = lambda side, name: None
         self.after_call: Callable[[str, str], None] = lambda side, name: None
 
@@ -183,10 +184,11 @@ class Memory:
             rows = [row for row in rows if not row.gone and self._is_listed(row)]
         following = f"{self.epoch}:{end}"
         records = tuple(self.remote(row) for row in rows)
-        for begin in range(0, len(records), PAGE):
-            yield Page(records[begin : begin + PAGE])
+        starts = range(0, max(len(records), 1), PAGE)
+        for begin in starts:
+            is_last = begin == starts[-1]
+            yield Page(records[begin : begin + PAGE], following if is_last else None)
             self._call("page")
-        yield Page((), following)
         self._done("read")
 
     def _is_listed(self, row: Row) -> bool:
@@ -234,7 +236,8 @@ class Memory:
         row = self.rows.get(edit.remote_id)
         if row is None or row.gone:
             return Outcome(error=NotFound("The record is gone."))
-        if str(row.version) != edit.etag and not self._is_as_seen(row, edit.seen):
+        is_stale = edit.etag not in {str(row.version), "*"}
+        if is_stale and not self._is_as_seen(row, edit.seen):
             return Outcome(self.remote(row), EtagMismatch("It was changed."))
         if self.poison & set(edit.values.values()):
             return Outcome(error=InvalidRecord("The record is refused.", ("last",)))
@@ -242,6 +245,7 @@ class Memory:
             limit = self.limits_by_field.get(name)
             assert limit is None or len(value) <= limit, "an over-long value was sent"
         self.writes += 1
+        self.on_write(self.side, row, edit.values)
         row.key = edit.key or row.key
         self.edit(row.remote_id, **edit.values)
         return Outcome(self.remote(row))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from crmsync.ports import CycleState
 from tests.support.story import FAULTS, Fault, Story
 
 
@@ -40,8 +41,11 @@ def step(story: Story, chance: random.Random, kinds: tuple[str, ...]) -> None:
     elif roll < 0.70:
         story.advance(chance.choice((1, 5, 15, 30, 90)))
     else:
-        story.cycle(_faults(chance, kinds))
+        report = story.cycle(_faults(chance, kinds))
         story.check_always()
+        troubled = report is None or report.state is not CycleState.SUCCEEDED
+        if troubled and c < 4:
+            story.haste(a, b)
 
 
 def simulate(seed: int, *, steps: int = 30, epochs: int = 2) -> Story:

@@ -7,13 +7,15 @@ had seen; it searches for an explanation of what is there (invariants I1 … I9)
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 from crmsync.engine.fit import cut
 from crmsync.engine.plan import ItemState
+from crmsync.engine.policy import Granularity
 from crmsync.errors import OutcomeUnknown, ProviderDown
 from crmsync.ports import CycleReport, CycleState
-from crmsync.records.values import SideName
+from crmsync.records.values import SideName, Values
 from tests.support.memory_sides import Memory, Row
 from tests.support.world import DELAY, Crash, World, person
 
@@ -27,6 +29,9 @@ _WRITTEN = frozenset(
 )
 
 
+Write = tuple[SideName, str, str, str]
+
+
 @dataclass
 class Typed:
     """A value somebody typed, and whether somebody overwrote it having seen it."""
@@ -34,7 +39,11 @@ class Typed:
     field: str
     value: str
     place: tuple[SideName, str]
-    is_superseded: bool = False
+    superseded_on: set[SideName] = dataclasses.field(default_factory=set)
+
+    @property
+    def is_superseded(self) -> bool:
+        return bool(self.superseded_on)
 
 
 @dataclass
@@ -65,7 +74,15 @@ class Story:
     deleted: list[Deleted] = field(default_factory=list)
     people: int = 0
     tokens: int = 0
+    parted: set[int] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    written: set[Write] = field(default_factory=set)
+    unanswered: set[Write] = field(default_factory=set)
     trace: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for side in SideName:
+            self.world.side(side).on_write = self._judge_write
 
     # ------------------------------------------------------------ persons
 
@@ -87,7 +104,7 @@ class Story:
                 values = person(number)
                 if where % 5:
                     values["title"] = self._token("title")
-                selected = where % 7 != 0 or where % 3 != 2 or side is SideName.CRM
+                selected = where % 4 != 0 or where % 3 != 2 or side is SideName.CRM
                 row = self.world.side(side).put(values, selected=selected)
                 for name in EDITED:
                     if name in values:
@@ -105,26 +122,40 @@ class Story:
     def _note_typed(self, name: str, value: str, row: Row, side: SideName) -> None:
         self.typed.append(Typed(name, value, (side, row.remote_id)))
 
-    def _supersede(self, name: str, value: str) -> None:
+    def _supersede(self, side: SideName, name: str, value: str) -> None:
         for typed in self.typed:
             if typed.field == name and (
                 typed.value == value or cut(typed.value, 8) == value
             ):
-                typed.is_superseded = True
+                typed.superseded_on.add(side)
 
     def edit(self, which: int, index: int, name: int) -> None:
         side = list(SideName)[which % 2]
         row = self.pick(side, index)
         if row is None:
             return
-        field_name = EDITED[name % len(EDITED)]
-        self._supersede(field_name, row.values.get(field_name, ""))
+        self._edit(side, row, EDITED[name % len(EDITED)])
+
+    def _edit(self, side: SideName, row: Row, field_name: str) -> None:
+        self._supersede(side, field_name, row.values.get(field_name, ""))
         value = self._token(field_name)
         if side is SideName.CRM:
             value = value[:8]
         self.world.side(side).edit(row.remote_id, **{field_name: value})
         self._note_typed(field_name, value, row, side)
         self.trace.append(f"edit {side} {row.remote_id} {field_name}={value}")
+
+    def haste(self, which: int, index: int) -> None:
+        """Meddle at once with what the last cycle made or wrote."""
+        side = list(SideName)[which % 2]
+        made = [row for row in self.rows(side) if row.made_by_us]
+        if not made:
+            return
+        row = made[-1]
+        if index % 3 == 0:
+            self._remove(side, row)
+        else:
+            self._edit(side, row, EDITED[index % len(EDITED)])
 
     def blank(self, which: int, index: int, name: int) -> None:
         """Empty a field; the old value was seen and given up."""
@@ -133,21 +164,28 @@ class Story:
         field_name = EDITED[name % len(EDITED)]
         if row is None or field_name not in row.values:
             return
-        self._supersede(field_name, row.values[field_name])
+        self._supersede(side, field_name, row.values[field_name])
         self.world.side(side).edit(row.remote_id, **{field_name: ""})
         self.trace.append(f"blank {side} {row.remote_id} {field_name}")
 
     def remove(self, which: int, index: int) -> None:
         side = list(SideName)[which % 2]
         row = self.pick(side, index)
-        if row is None:
-            return
+        if row is not None:
+            self._remove(side, row)
+
+    def _remove(self, side: SideName, row: Row) -> None:
         for name in EDITED:
-            self._supersede(name, row.values.get(name, ""))
+            self._supersede(side, name, row.values.get(name, ""))
         number = int(row.values["first"].removeprefix("First"))
         links = self.world.state.tables.links.values()
         if any(link.remote_id(side) == row.remote_id for link in links):
             self.deleted.append(Deleted(number, side))
+        self.parted.add(number)
+        self.removed.add(row.remote_id)
+        if not links:
+            # A first cycle takes the feed's word: it has to be up to date.
+            self.world.clock.advance(DELAY + 1)
         self.world.side(side).remove(row.remote_id)
         self.trace.append(f"remove {side} {row.remote_id}")
 
@@ -157,6 +195,7 @@ class Story:
         if row is None or row.selected is selected:
             return
         number = int(row.values["first"].removeprefix("First"))
+        self.parted.add(number)
         if selected:
             for entry in self.deleted:
                 if entry.number == number:
@@ -191,6 +230,7 @@ class Story:
             for fault in by_effect.get(number, ()):
                 self._strike(fault, name)
 
+        self.written.clear()
         self.trace.append(f"cycle {faults}")
         try:
             report = self.world.cycle(at_effect=at_effect)
@@ -210,12 +250,14 @@ class Story:
         elif fault.kind == "late":
             self.world.clock.advance(fault.b)
         elif fault.kind == "crash":
+            self.unanswered |= self.written
             raise Crash
         elif (
             fault.kind == "down" and name.startswith("before ") and "commit" not in name
         ):
             raise ProviderDown("The provider is down.")
         elif fault.kind == "lost" and name in _WRITTEN:
+            self.unanswered |= self.written
             raise OutcomeUnknown("No answer came.")
 
     # ------------------------------------------------------------ what must hold
@@ -226,6 +268,37 @@ class Story:
             firsts = [row.values.get("first", "") for row in self.rows(side)]
             doubled = {first for first in firsts if firsts.count(first) > 1}
             assert not doubled, f"doubled on {side}: {doubled}\n{self.told()}"
+        self._check_deletions()
+
+    def _judge_write(self, side: SideName, row: Row, values: Values) -> None:
+        """I4: what a person overwrote on a side is never written there again."""
+        number = int(row.values["first"].removeprefix("First"))
+        by_record = self.world.policy.granularity is Granularity.RECORD
+        if by_record or number in self.parted:
+            return
+        for name, value in values.items():
+            # Whether an unanswered write happened cannot be told once a person has
+            # written over it: then the rule decides, and the loser is kept.
+            write = (side, row.remote_id, name, value)
+            again = write in self.unanswered
+            self.written.add(write)
+            back = not again and self._was_given_up(side, name, value)
+            assert not back, f"{value} came back on {side}\n{self.told()}"
+
+    def _was_given_up(self, side: SideName, name: str, value: str) -> bool:
+        return any(
+            typed.field == name and typed.value == value and side in typed.superseded_on
+            for typed in self.typed
+        )
+
+    def _check_deletions(self) -> None:
+        """CON-12: only what we made and nobody touched is deleted in Google."""
+        for row in self.world.google.rows.values():
+            if row.gone and row.remote_id not in self.removed:
+                place = (SideName.GOOGLE, row.remote_id)
+                theirs = {t.value for t in self.typed if t.place == place}
+                ours = row.made_by_us and not theirs & set(row.values.values())
+                assert ours, f"{row.remote_id} was deleted\n{self.told()}"
 
     def check_at_rest(self) -> None:
         """Settle, then hold every invariant against what is there."""
@@ -246,6 +319,8 @@ class Story:
             linked[SideName.GOOGLE].add(link.google_id)
             assert not crm.gone, f"linked to a deleted record\n{self.told()}"
             assert not google.gone, f"linked to a deleted record\n{self.told()}"
+            both = crm.selected and google.selected
+            assert both, f"linked and not selected\n{self.told()}"
             for name in EDITED:
                 one, other = crm.values.get(name, ""), google.values.get(name, "")
                 same = one == other or cut(other, 8) == one
@@ -266,8 +341,6 @@ class Story:
             for change in item.changes:
                 if change.lost is not None:
                     kept.add((change.field, change.lost))
-                if item.steps.delete_google:
-                    kept.add((change.field, change.google_before))
         for typed in self.typed:
             found = (typed.field, typed.value) in kept
             assert typed.is_superseded or found, f"lost: {typed}\n{self.told()}"

@@ -1,0 +1,83 @@
+"""What all commands share: the wired process, errors as sentences, JSON."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from crmsync.errors import ConfigError, CrmSyncError, LeaseTaken, UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+USAGE = 2
+
+
+def fail(error: CrmSyncError, status: int) -> None:
+    """Say what is wrong and what to do, and end."""
+    click.echo(f"Error: {error.message}", err=True)
+    if error.next_step and not isinstance(error, ConfigError):
+        click.echo(error.next_step, err=True)
+    sys.exit(status)
+
+
+def says_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn our errors into a sentence and an exit status; no stack trace."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (ConfigError, UsageError) as error:
+            fail(error, USAGE)
+        except LeaseTaken as error:
+            fail(error, 3)
+        except CrmSyncError as error:
+            fail(error, 1)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(130)
+        raise AssertionError("fail() ends the process")
+
+    return wrapped
+
+
+@contextmanager
+def app() -> Iterator[Any]:
+    """Wire the process from the environment; close it at the end."""
+    from crmsync.bootstrap import build
+    from crmsync.config import load_config
+
+    wired = build(load_config())
+    try:
+        yield wired
+    finally:
+        wired.close()
+
+
+def actor() -> str:
+    """Return who runs the command, for the audit trail."""
+    name = os.environ.get("SUDO_USER") or os.environ.get("USER") or "unknown"
+    return f"command line ({name})"
+
+
+def echo_json(value: Any) -> None:
+    """Print one JSON object."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(rows: list[list[str]], head: list[str]) -> None:
+    """Print a plain table."""
+    widths = [
+        max(len(row[column]) for row in [head, *rows]) for column in range(len(head))
+    ]
+    for row in [head, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

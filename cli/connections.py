@@ -1,0 +1,101 @@
+"""`crm-sync connection`: authorise and disconnect Google services (AUTH-1 … AUTH-8)."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+
+import click
+
+from cli.common import app, says_errors, table
+
+_SERVICES = click.Choice(["google_sync", "google_mail"])
+
+
+@click.group()
+def connection() -> None:
+    """Authorise, list and disconnect Google services."""
+
+
+@connection.command("authorize")
+@click.argument("service", type=_SERVICES)
+@click.option("--user", "email", required=True, help="The user's address.")
+@click.option("--timeout", default=600, show_default=True, help="Seconds to wait.")
+@click.option("--yes", is_flag=True, help="Accept the account that Google names.")
+@says_errors
+def authorize(service: str, email: str, timeout: int, yes: bool) -> None:
+    """Print the consent address, wait for Google's answer, confirm the account."""
+    from cli.callback import CallbackServer
+    from crmsync.services import connecting
+    from crmsync.storage import people
+
+    session = secrets.token_urlsafe(24)
+    with app() as wired:
+        user = people.user_by_email(wired.database, email)
+        with CallbackServer(wired.config.public_url) as server:
+            url = connecting.start(wired, user, service, session)
+            click.echo("Open this address in a browser and agree:\n")
+            click.echo(f"  {url}\n")
+            answer = server.wait(timeout)
+        waiting = connecting.callback(wired, session, answer)
+        account = waiting.email if yes else _confirmed(waiting.email)
+        made = connecting.confirm(wired, user, service, session, account)
+        click.echo(f"Authorized: {connecting.SERVICE_WORDS[service]} as {made.email}.")
+        for kind in waiting.missing:
+            click.echo(f"Not granted: {kind}. Authorize again to grant it.")
+
+
+def _confirmed(email: str) -> str:
+    """Ask for OK; *User Email* is prefilled with the account's address (AUTH-3)."""
+    if not sys.stdin.isatty():
+        return email
+    answer: str = click.prompt("User Email", default=email)
+    return answer
+
+
+@connection.command("list")
+@click.option("--user", "email", help="Only this user's.")
+@says_errors
+def list_connections(email: str | None) -> None:
+    """List connections and what was granted."""
+    from crmsync.services import connecting
+    from crmsync.storage import people
+
+    with app() as wired:
+        names = {u.user_id: u.email for u in people.users(wired.database)}
+        found = people.all_connections(wired.database)
+        if email:
+            user = people.user_by_email(wired.database, email)
+            found = [c for c in found if c.user_id == user.user_id]
+        rows = [
+            [
+                names[c.user_id],
+                connecting.SERVICE_WORDS[c.service],
+                c.email,
+                "reauthorise" if c.state == "dead" else c.state,
+                ", ".join(connecting.granted_kinds(c)) or "nothing",
+            ]
+            for c in found
+        ]
+    if not rows:
+        click.echo("Nothing is authorised yet.")
+        return
+    table(rows, ["User", "Service", "Google account", "State", "Granted"])
+
+
+@connection.command("disconnect")
+@click.argument("service", type=_SERVICES)
+@click.option("--user", "email", required=True, help="The user's address.")
+@click.option("--keep-links", is_flag=True, help="Keep links for a later return.")
+@says_errors
+def disconnect(service: str, email: str, keep_links: bool) -> None:
+    """Delete the tokens; both sides' records stay."""
+    from crmsync.services import connecting
+    from crmsync.storage import people
+
+    with app() as wired:
+        user = people.user_by_email(wired.database, email)
+        result = connecting.disconnect(wired, user, service, keep_links=keep_links)
+    click.echo(f"Disconnected {connecting.SERVICE_WORDS[service]}.")
+    if not result["revoked"]:
+        click.echo(f"Not revoked at Google: {result['reason']}")

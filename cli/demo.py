@@ -1,0 +1,277 @@
+"""`crm-sync demo`: the whole product in a throw-away instance, in a minute (RUN-1).
+
+It starts the sandbox, imports the demo company into the built-in CRM, connects the
+users through the consent page over HTTP, runs cycles, edits on both sides, and prints
+what was synchronised.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from cli.common import echo_json, says_errors
+from cli.sync import print_cycle
+from crmsync.errors import ConfigError, UsageError
+
+CLIENT = ("demo.apps.sandbox.example", "sandbox-client-secret")
+USERS = (
+    ("anna.miller@ostervik.example", "Anna Miller"),
+    ("ben.ortiz@ostervik.example", "Ben Ortiz"),
+)
+GROUP = "Google contacts"
+_READY = "sandbox ready on "
+_PATIENCE = 60
+_FEED_DELAY = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to show: files to load and how to say it."""
+
+    vcards: tuple[str, ...]
+    tables: tuple[Path, ...]
+    as_json: bool
+
+    def say(self, text: str) -> None:
+        """Print a line, unless JSON is wanted."""
+        if not self.as_json:
+            click.echo(text)
+
+
+@click.command()
+@click.option("--crm", "backend", default="builtin", show_default=True)
+@click.option(
+    "--load", multiple=True, metavar="[ACCOUNT=]FILE", help="vCards, or a CSV."
+)
+@click.option("--stay", is_flag=True, help="Stay up until Ctrl-C, to try commands.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@says_errors
+def demo(backend: str, load: tuple[str, ...], stay: bool, as_json: bool) -> None:
+    """Show everything in a throw-away instance, then exit."""
+    if backend != "builtin":
+        raise UsageError("This version's demo knows only --crm builtin.")
+    plan = _Plan(
+        tuple(f for f in load if not f.lower().endswith(".csv")),
+        tuple(Path(f) for f in load if f.lower().endswith(".csv")),
+        as_json,
+    )
+    with (
+        TemporaryDirectory(prefix="crm-sync-demo-") as folder,
+        _sandbox(Path(folder), plan) as url,
+        _wired(Path(folder), url) as wired,
+    ):
+        shown = _show(wired, plan)
+        if stay:
+            _stay(wired)
+    if as_json:
+        echo_json(shown)
+    wrong = [c for c in shown["cycles"] if c["state"] != "succeeded"]
+    sys.exit(1 if wrong or not shown["check"]["ok"] else 0)
+
+
+@contextlib.contextmanager
+def _sandbox(folder: Path, plan: _Plan) -> Iterator[str]:
+    """Start the sandbox as a process of its own; yield its address."""
+    arguments = [sys.executable, "-m", "sandbox", "--port", "0", "--demo"]
+    arguments += ["--data", str(folder / "sandbox"), "--delay", str(_FEED_DELAY)]
+    if plan.vcards:
+        arguments += ["--label", "Infor CRM"]
+    for file in plan.vcards:
+        arguments += ["--load", file]
+    process = subprocess.Popen(  # noqa: S603  our own module
+        arguments, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    try:
+        yield _address(process)
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        process.kill()
+        if process.stdout is not None:
+            process.stdout.close()
+        process.wait()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    deadline = time.monotonic() + _PATIENCE
+    stream = process.stdout
+    while stream is not None and time.monotonic() < deadline:
+        line = stream.readline()
+        if not line:
+            break
+        if line.startswith(_READY):
+            return line.removeprefix(_READY).strip()
+    raise ConfigError("The sandbox did not start; see its message above.")
+
+
+@contextlib.contextmanager
+def _wired(folder: Path, url: str) -> Iterator[Any]:
+    from crmsync import migrations
+    from crmsync.bootstrap import build
+    from crmsync.config import load_config
+    from crmsync.storage.database import make_database
+
+    config = load_config(
+        {
+            "instance_path": folder / "instance",
+            "database_url": f"sqlite:///{folder / 'instance' / 'demo.db'}",
+            "google_root_url": url,
+            "google_client_id": CLIENT[0],
+            "google_client_secret": CLIENT[1],
+            "public_url": f"http://127.0.0.1:{_free_port()}",
+            "crm_backend": "builtin",
+            "token_keys": "",
+        }
+    )
+    config.make_instance()
+    database = make_database(config.database_url)
+    migrations.upgrade(database.engine)
+    database.close()
+    wired = build(config)
+    try:
+        yield wired
+    finally:
+        wired.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
+    from crmsync.services import accounts, checking, grouping
+    from crmsync.services.syncing import Order, run_kinds
+
+    users = [
+        accounts.add_user(wired, email, name=name, is_admin=email == USERS[0][0])
+        for email, name in USERS
+    ]
+    plan.say("1. The demo company goes into the built-in CRM.")
+    _import(wired, plan)
+    plan.say("\n2. Both users agree on Google's consent page, over HTTP.")
+    for user in users:
+        grouping.designate(wired, user, GROUP, actor="demo")
+        account = _connect(wired, user)
+        plan.say(f"   {user.name} authorised Google Sync as {account}.")
+    plan.say("\n3. The first cycle: what would it do?")
+    dry = [
+        run_kinds(wired, user, ["contacts"], Order(is_dry=True))[0] for user in users
+    ]
+    _print(plan, dry)
+    plan.say("\n4. Accepted; now it does it.")
+    first = [
+        run_kinds(wired, user, ["contacts"], Order(accepts=True))[0] for user in users
+    ]
+    _print(plan, first)
+    time.sleep(_FEED_DELAY + 0.5)
+    plan.say("\n5. A second cycle has nothing to do.")
+    second = [run_kinds(wired, user, ["contacts"], Order())[0] for user in users]
+    _print(plan, second)
+    found = checking.check(wired)
+    plan.say("\n6. An independent check compares both sides.")
+    for pair in found["pairs"]:
+        plan.say(
+            f"   {pair['user']}: {pair['links']} links, {pair['equal']} equal, "
+            f"{pair['accepted']} differ on purpose, {len(pair['missing'])} missing"
+        )
+    plan.say("   All is well." if found["ok"] else f"   Something is wrong: {found}")
+    _print_questions(wired, plan)
+    return {"cycles": [*dry, *first, *second], "check": found}
+
+
+def _stay(wired: Any) -> None:
+    """Say how to go on with this instance, and wait."""
+    config = wired.config
+    root = config.google_root_url
+    settings = {
+        "INSTANCE_PATH": str(config.instance_path),
+        "DATABASE_URL": config.database_url,
+        "GOOGLE_ROOT_URL": root,
+        "GOOGLE_CLIENT_ID": CLIENT[0],
+        "GOOGLE_CLIENT_SECRET": CLIENT[1],
+    }
+    click.echo("\nThe sandbox stays up until Ctrl-C. In another terminal, type:\n")
+    click.echo("  . .venv/bin/activate")
+    for name, value in settings.items():
+        click.echo(f"  export {name}={value}")
+    click.echo("\nand then, for example:\n")
+    click.echo("  crm-sync crm list contact")
+    click.echo("  crm-sync crm edit contact ID title=Director")
+    click.echo(f"  crm-sync sync run --user {USERS[0][0]}")
+    click.echo("  crm-sync history list")
+    click.echo("  crm-sync inbox")
+    click.echo(f"\nA person's hand in Google: see sandbox/README.md, {root}/_sandbox/")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
+
+
+def _import(wired: Any, plan: _Plan) -> None:
+    from cli import builtin
+
+    files = plan.tables or (_demo_table(),)
+    for path in files:
+        result = builtin.import_file(wired, path, USERS[0][0], GROUP)
+        plan.say(f"   {path.name}: {result.imported} contacts imported, all selected.")
+
+
+def _demo_table() -> Path:
+    import importlib.util
+
+    spec = importlib.util.find_spec("sandbox")
+    if spec is None or spec.origin is None:
+        raise ConfigError("The sandbox is not installed.")
+    return Path(spec.origin).parent / "data" / "demo-crm.csv"
+
+
+def _connect(wired: Any, user: Any) -> str:
+    from cli.browser import Browser
+    from cli.callback import CallbackServer
+    from crmsync.services import connecting
+
+    session = secrets.token_urlsafe(16)
+    browser = Browser()
+    with CallbackServer(wired.config.public_url) as server:
+        url = connecting.start(wired, user, "google_sync", session)
+        browser.agree(url, user.email)
+        answer = server.wait(_PATIENCE)
+    browser.close()
+    waiting = connecting.callback(wired, session, answer)
+    made = connecting.confirm(wired, user, "google_sync", session, waiting.email)
+    return str(made.email)
+
+
+def _print(plan: _Plan, found: list[dict[str, Any]]) -> None:
+    if not plan.as_json:
+        for cycle in found:
+            print_cycle(cycle)
+
+
+def _print_questions(wired: Any, plan: _Plan) -> None:
+    from crmsync.services import reporting
+
+    questions = reporting.inbox(wired, None)
+    if not questions:
+        return
+    plan.say(f"\n7. {len(questions)} questions wait for a person, for example:")
+    for entry in questions[:3]:
+        item = entry.get("item")
+        if item:
+            plan.say(f"   {item['crm']['name']}: {item['reason']}")

@@ -1,0 +1,67 @@
+"""`crm-sync sync`: run cycles here and now (ENG-7, WEB-2)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from cli.common import app, echo_json, says_errors
+
+_STATUS = {"failed": 4, "partial": 3, "held": 3, "paused": 3, "rejected": 3}
+
+
+@click.group()
+def sync() -> None:
+    """Run synchronisation cycles."""
+
+
+@sync.command("run")
+@click.option("--user", "email", required=True, help="The user's address.")
+@click.option("--kind", default="", help="contacts,calendar,tasks,mail")
+@click.option("--dry-run", is_flag=True, help="Plan only; write nothing.")
+@click.option("--accept", is_flag=True, help="Accept a first cycle's preview.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@says_errors
+def run(email: str, kind: str, dry_run: bool, accept: bool, as_json: bool) -> None:
+    """Run one cycle of each kind, without the queue.
+
+    Exit status: 4 if any failed, else 3 if any is partial, held or paused, else 0.
+    """
+    from crmsync.services.syncing import Order, run_kinds
+    from crmsync.storage import people
+
+    kinds = [part.strip() for part in kind.split(",") if part.strip()]
+    with app() as wired:
+        user = people.user_by_email(wired.database, email)
+        order = Order(dry_run, accept, waits=wired.config.lease_seconds + 5)
+        found = run_kinds(wired, user, kinds, order)
+    if as_json:
+        echo_json({"cycles": found})
+    else:
+        for cycle in found:
+            print_cycle(cycle)
+    sys.exit(max((_STATUS.get(cycle["state"], 0) for cycle in found), default=0))
+
+
+def print_cycle(cycle: dict[str, Any]) -> None:
+    """Print one cycle for people."""
+    dry = " (dry run: nothing was written)" if cycle["dry_run"] else ""
+    click.echo(f"{cycle['kind'].capitalize()} – {cycle['user']}: {cycle['state']}{dry}")
+    counts = cycle["counts"]
+    words = [f"linked {counts['linked']}"]
+    for side, label in (("google", "Google"), ("crm", "CRM")):
+        done = ", ".join(f"{n} {what}" for what, n in counts[side].items() if n)
+        words.append(f"{label}: {done or 'nothing'}")
+    rest = ("unchanged", "conflicts", "held", "skipped", "errors")
+    words += [f"{name} {counts[name]}" for name in rest if counts[name]]
+    click.echo(f"  {'; '.join(words)}")
+    requests = cycle["requests"]
+    click.echo(
+        f"  requests: {requests['google']} to Google, {requests['crm']} to the CRM"
+    )
+    if cycle["error"]:
+        click.echo(f"  {cycle['error']['message']}")
+        click.echo(f"  {cycle['error']['next_step']}")
+    click.echo(f"  see: crm-sync history show {cycle['id']}")

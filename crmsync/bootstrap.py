@@ -1,0 +1,269 @@
+"""The composition root: wires configuration, storage, connectors and services."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from functools import cached_property
+
+from crmsync import migrations
+from crmsync.config import Config
+from crmsync.connectors.google.adapter import GoogleHttp
+from crmsync.connectors.google.contacts import ContactsOptions, GoogleContacts
+from crmsync.connectors.google.oauth import OAuthClient
+from crmsync.connectors.google.service import GoogleEndpoints
+from crmsync.connectors.google.tokens import Grant, GrantTokens, TokenCipher
+from crmsync.connectors.transport import Budget, Transport
+from crmsync.errors import ConfigError, ReconnectNeeded
+from crmsync.ports import Clock, CrmSide, Side
+from crmsync.records.values import FieldTable
+from crmsync.services.app import (
+    AccountDefaults,
+    App,
+    CrmBackend,
+    Group,
+    SystemClock,
+)
+from crmsync.storage import people
+from crmsync.storage.database import Database, make_database
+from crmsync.storage.people import Connection, User
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+class TimeOrderedIds:
+    """Identifiers that sort by time: 48 bits of milliseconds, a count, 60 random."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Take time from `clock`."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last = 0
+        self._random = secrets.token_hex(4)
+
+    def new(self) -> str:
+        """Return an identifier greater than all before it."""
+        with self._lock:
+            milliseconds = int(self._clock.now().timestamp() * 1000)
+            self._last = max(self._last + 1, milliseconds << 12)
+            return f"{_base32(self._last)}{self._random}"
+
+
+def _base32(number: int) -> str:
+    letters = ""
+    for _ in range(12):
+        letters = _ALPHABET[number & 31] + letters
+        number >>= 5
+    return letters
+
+
+class GoogleParts:
+    """Google for one process: one transport, endpoints, one OAuth client."""
+
+    def __init__(
+        self, config: Config, database: Database, cipher: TokenCipher, clock: Clock
+    ) -> None:
+        """Read the addresses; nothing is requested yet."""
+        self._config = config
+        self._database = database
+        self._cipher = cipher
+        self._clock = clock
+        self.endpoints = _endpoints(config)
+        self.transport = Transport(Budget(timeout_seconds=config.http_timeout_seconds))
+        self.installation = ""
+
+    @cached_property
+    def oauth(self) -> OAuthClient:
+        """Our OAuth client."""
+        return OAuthClient(
+            self._config.google_client_id,
+            self._config.google_client_secret.get_secret_value(),
+            endpoints=self.endpoints,
+            transport=self.transport,
+            clock=self._clock,
+        )
+
+    def contacts(self, connection: Connection, table: FieldTable, label: str) -> Side:
+        """Return the contacts of one Google account as a side."""
+        http = GoogleHttp(self.transport, self._tokens(connection), api="people")
+        options = ContactsOptions(
+            label_name=label,
+            account_id=connection.google_sub,
+            installation=self.installation,
+        )
+        return GoogleContacts(
+            http,
+            self.endpoints.people,
+            table=table,
+            clock=self._clock,
+            options=options,
+        )
+
+    def _tokens(self, connection: Connection) -> GrantTokens:
+        grant = Grant.from_text(self._cipher.decrypt(connection.grant))
+
+        def store(fresh: Grant) -> None:
+            people.edit_connection(
+                self._database,
+                connection.connection_id,
+                grant=self._cipher.encrypt(fresh.to_text()),
+            )
+
+        refresher = _MarkingRefresher(self.oauth, self._database, connection)
+        return GrantTokens(grant, refresher, store=store, clock=self._clock)
+
+
+class _MarkingRefresher:
+    """Refreshes grants and marks a connection whose grant is dead (AUTH-7)."""
+
+    def __init__(
+        self, oauth: OAuthClient, database: Database, connection: Connection
+    ) -> None:
+        self._oauth = oauth
+        self._database = database
+        self._connection = connection
+
+    def refresh(self, grant: Grant) -> Grant:
+        """Return the grant with a new access token."""
+        try:
+            return self._oauth.refresh(grant)
+        except ReconnectNeeded as error:
+            people.edit_connection(
+                self._database,
+                self._connection.connection_id,
+                state="dead",
+                error=error.code,
+            )
+            raise
+
+
+def _endpoints(config: Config) -> GoogleEndpoints:
+    given = dict(config.google_addresses())
+    root = given.pop("google_root_url", None)
+    names = {
+        name: name.removeprefix("google_").removesuffix("_url").removesuffix("_root")
+        for name in given
+    }
+    return GoogleEndpoints.from_root(
+        root, {names[name]: url for name, url in given.items()}
+    )
+
+
+class BuiltinParts:
+    """The built-in CRM behind the services."""
+
+    def __init__(self, database: Database, installation: str, clock: Clock) -> None:
+        """Use the CRM's tables in `database`."""
+        self._database = database
+        self._clock = clock
+        self._installation = installation
+
+    def ensure_user(self, email: str, name: str) -> str:
+        """Return the CRM user with this address, made if needed."""
+        from crm import users
+
+        with self._database.write() as connection:
+            found = users.get_by_email(connection, email)
+            row = found or users.add(connection, email, name=name)
+            return str(row.id)
+
+    def groups(self, email: str) -> Sequence[Group]:
+        """Return the groups that a user may choose."""
+        from crm import groups, users
+
+        with self._database.read() as connection:
+            viewer = users.get_by_email(connection, email)
+            rows = groups.list_all(connection, viewer=viewer.id if viewer else None)
+            return [
+                Group(row.id, row.name, groups.member_count(connection, row.id))
+                for row in rows
+            ]
+
+    def limits(self) -> dict[str, int]:
+        """Return the characters the CRM takes per contact field."""
+        from crm.contacts import LIMITS
+
+        return dict(LIMITS)
+
+    def contacts(
+        self, user: User, group_id: str, table: FieldTable, accounts: AccountDefaults
+    ) -> CrmSide:
+        """Return the contacts of the CRM as one user's side."""
+        from crmsync.connectors.builtin.contacts import (
+            BuiltinContacts,
+            BuiltinOptions,
+        )
+
+        options = BuiltinOptions(
+            group_id=group_id,
+            crm_user_id=self.ensure_user(user.email, user.name),
+            installation=self._installation,
+            user=user.user_id,
+            account_type=accounts.account_type,
+            account_status=accounts.status,
+            account_owner=accounts.owner,
+            ambiguous_account="hold" if accounts.ambiguous == "hold" else "first",
+            fields=tuple(name for name in table.names if name in self.limits()),
+        )
+        return BuiltinContacts(self._database, options, clock=self._clock)
+
+
+def build(config: Config, *, clock: Clock | None = None) -> App:
+    """Wire one process.
+
+    Raises:
+        ConfigError: if the configuration is wrong, or the database is older or newer
+            than this version.
+    """
+    config.make_instance()
+    clock = clock or SystemClock()
+    database = make_database(config.database_url)
+    _check_database(database)
+    cipher = TokenCipher(config.token_keys())
+    ids = TimeOrderedIds(clock)
+    installation = people.installation_id(database, ids.new(), clock.now())
+    google = GoogleParts(config, database, cipher, clock)
+    google.installation = installation
+
+    def close() -> None:
+        google.transport.close()
+        database.close()
+
+    return App(
+        config=config,
+        database=database,
+        clock=clock,
+        ids=ids,
+        cipher=cipher,
+        crm=_crm(config, database, installation, clock),
+        google=google,
+        installation=installation,
+        wait=time.sleep,
+        close=close,
+    )
+
+
+def _crm(
+    config: Config, database: Database, installation: str, clock: Clock
+) -> CrmBackend:
+    if config.crm_backend == "infor":
+        raise ConfigError("CRM_BACKEND=infor: this version knows only builtin so far.")
+    return BuiltinParts(database, installation, clock)
+
+
+def _check_database(database: Database) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    try:
+        is_current = migrations.is_current(database.engine)
+    except OperationalError as error:
+        raise ConfigError(
+            f"DATABASE_URL: the database cannot be opened ({error.orig})."
+        ) from None
+    if not is_current:
+        raise ConfigError(
+            "DATABASE_URL: the database is not at this version's migrations. "
+            "Run: crm-sync db upgrade"
+        )

@@ -1,0 +1,63 @@
+"""Users: added with their CRM user, given a password, disabled (ADM-1)."""
+
+from __future__ import annotations
+
+from crmsync.errors import UsageError
+from crmsync.services import auditing
+from crmsync.services.app import App
+from crmsync.storage import people
+from crmsync.storage.people import User
+
+
+def add_user(
+    app: App,
+    email: str,
+    *,
+    name: str = "",
+    is_admin: bool = False,
+    infor_user: str = "",
+) -> User:
+    """Add a user and, with the built-in CRM, its CRM user; joined by e-mail.
+
+    Raises:
+        UsageError: if the address is none, or taken.
+    """
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        checked = validate_email(
+            email, check_deliverability=False, test_environment=True
+        )
+    except EmailNotValidError as error:
+        raise UsageError(f"{email!r} is not an e-mail address: {error}") from None
+    user = User(
+        user_id=app.ids.new(),
+        email=checked.normalized.casefold(),
+        name=name.strip()[:200],
+        is_admin=is_admin,
+        is_disabled=False,
+        infor_user=infor_user,
+    )
+    people.add_user(app.database, user, app.clock.now())
+    app.crm.ensure_user(user.email, user.name)
+    auditing.note(app, user.email, "user.added", {"admin": is_admin})
+    return user
+
+
+def set_password(app: App, user: User, password: str) -> None:
+    """Store a password's hash (Argon2id)."""
+    from argon2 import PasswordHasher
+
+    digest = PasswordHasher().hash(password)
+    people.edit_user(app.database, user.user_id, password_hash=digest)
+    auditing.note(app, user.email, "user.password_changed", {})
+
+
+def disable(app: App, user: User) -> None:
+    """Disable a user: tokens are dropped, links frozen, nothing is deleted."""
+    for connection in people.connections(app.database, user.user_id):
+        people.edit_connection(
+            app.database, connection.connection_id, grant="", state="dead"
+        )
+    people.edit_user(app.database, user.user_id, is_disabled=True)
+    auditing.note(app, user.email, "user.disabled", {})

@@ -1,0 +1,108 @@
+"""What services work with: the wired parts of one process, built by `bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from crmsync.config import Config
+from crmsync.connectors.google.oauth import OAuthClient
+from crmsync.connectors.google.tokens import TokenCipher
+from crmsync.ports import Clock, CrmSide, Ids, Side
+from crmsync.records.values import FieldTable
+from crmsync.storage.database import Database
+from crmsync.storage.people import Connection, Pair, User
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the aware UTC time."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A contact group of the CRM as people choose it."""
+
+    group_id: str
+    name: str
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDefaults:
+    """What accounts made by synchronisation look like (CON-9)."""
+
+    account_type: str
+    status: str
+    owner: str
+    ambiguous: str
+
+
+class CrmBackend(Protocol):
+    """The CRM behind the services; one per `CRM_BACKEND`."""
+
+    def ensure_user(self, email: str, name: str) -> str:
+        """Return the id of the CRM user with this address, made if needed."""
+        ...
+
+    def groups(self, email: str) -> Sequence[Group]:
+        """Return the groups that a user may choose."""
+        ...
+
+    def limits(self) -> dict[str, int]:
+        """Return the characters the CRM takes per contact field."""
+        ...
+
+    def contacts(
+        self, user: User, group_id: str, table: FieldTable, accounts: AccountDefaults
+    ) -> CrmSide:
+        """Return the contacts of the CRM as one user's side."""
+        ...
+
+
+class GoogleBackend(Protocol):
+    """Google behind the services."""
+
+    @property
+    def oauth(self) -> OAuthClient:
+        """Our OAuth client.
+
+        Raises:
+            ConfigError: if no client is configured.
+        """
+        ...
+
+    def contacts(self, connection: Connection, table: FieldTable, label: str) -> Side:
+        """Return the contacts of one Google account as a side."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The wired parts of one process.
+
+    Attributes:
+        installation: named in our keys (CON-20).
+        wait: sleeps so many seconds; a pause between tries for a lease.
+    """
+
+    config: Config
+    database: Database
+    clock: Clock
+    ids: Ids
+    cipher: TokenCipher
+    crm: CrmBackend
+    google: GoogleBackend
+    installation: str
+    wait: Callable[[float], None]
+    close: Callable[[], None]
+
+
+def describe_pair(user: User, pair: Pair) -> str:
+    """Return a cycle's job name: `<Kind> – <user>` (HIS-1)."""
+    return f"{pair.kind.capitalize()} – {user.name or user.email}"

@@ -1,0 +1,147 @@
+"""The consistency checker: both sides and the links, read only (I1, I4 … I7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from crmsync.errors import CrmSyncError, describe
+from crmsync.ports import CrmSide, Side
+from crmsync.records.remote import Link, Remote
+from crmsync.records.values import FieldTable, SideName
+from crmsync.services import syncing
+from crmsync.services.app import App
+from crmsync.storage import leases, people
+from crmsync.storage.people import Pair, User
+from crmsync.storage.scratch import scratch_copy
+from crmsync.storage.state import SqlState
+
+_PAGE = 200
+
+
+@dataclass
+class Findings:
+    """What the check of one pair found.
+
+    Attributes:
+        equal: links whose sides agree.
+        accepted: links that differ on purpose (shortened, one way, company).
+        pending: links with an edit that the next cycle carries over.
+        missing: links whose record is gone on one side.
+        unlinked: selected records that no link and no question accounts for.
+        doubled: Google contacts that carry the key of a record linked to another.
+    """
+
+    user: str
+    kind: str
+    links: int = 0
+    equal: int = 0
+    accepted: int = 0
+    pending: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unlinked: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    error: Mapping[str, Any] | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong; pending edits are no fault."""
+        return not (self.missing or self.unlinked or self.doubled or self.error)
+
+
+def check(app: App) -> dict[str, Any]:
+    """Check all pairs that have links; nothing is written on either side.
+
+    Returns:
+        `ok` and, per pair, the `Findings`.
+    """
+    found: list[Findings] = []
+    for user in people.users(app.database):
+        pair = people.pair_of(app.database, user.user_id, "contacts")
+        if people.link_count(app.database, pair.pair_id):
+            found.append(_check_pair(app, user, pair))
+    return {
+        "ok": all(findings.is_well for findings in found),
+        "pairs": [asdict(findings) for findings in found],
+    }
+
+
+def _check_pair(app: App, user: User, pair: Pair) -> Findings:
+    findings = Findings(user.email, pair.kind)
+    try:
+        with scratch_copy(app.database, pair.pair_id) as copy:
+            people.edit_pair(copy, pair.pair_id, lease_until=None)
+            now = app.clock.now()
+            lease = leases.acquire(copy, pair.pair_id, "", now=now, seconds=3600)
+            state = SqlState(copy, lease, "", clock=app.clock)
+            run = syncing.build_run(app, user, pair, state, is_dry=True)
+            memo = state.memo(SideName.GOOGLE)
+            run.google.open(memo, verify=True, may_write=False)
+            run.crm.open(state.memo(SideName.CRM), verify=True, may_write=False)
+            _compare(state, run.crm, run.google, findings, run.table)
+            _look_for_strays(state, run.google, findings, run.origin_of)
+    except CrmSyncError as error:
+        findings.error = describe(error)
+    return findings
+
+
+def _compare(
+    state: SqlState, crm: CrmSide, google: Side, findings: Findings, table: FieldTable
+) -> None:
+    after = ""
+    while links := state.links(after, _PAGE):
+        crm_now = crm.fetch([link.crm_id for link in links])
+        google_now = google.fetch([link.google_id for link in links])
+        for link in links:
+            findings.links += 1
+            one, other = crm_now[link.crm_id], google_now[link.google_id]
+            if one.is_gone or other.is_gone:
+                findings.missing.append(f"{link.crm_id} – {link.google_id}")
+                continue
+            crm_values = crm.project(one, link.base.crm)
+            google_values = google.project(other, link.base.google)
+            _judge(link, table, (crm_values, google_values), findings)
+        after = links[-1].link_id
+
+
+def _judge(
+    link: Link,
+    table: FieldTable,
+    values: Sequence[Mapping[str, str]],
+    findings: Findings,
+) -> None:
+    crm_values, google_values = values
+    if table.are_same(crm_values, google_values):
+        findings.equal += 1
+    elif table.are_same(crm_values, link.base.crm) and table.are_same(
+        google_values, link.base.google
+    ):
+        findings.accepted += 1
+    else:
+        findings.pending.append(f"{link.crm_id} – {link.google_id}")
+
+
+def _look_for_strays(
+    state: SqlState, google: Side, findings: Findings, origin_of: Any
+) -> None:
+    for page in google.read(None):
+        ids = [remote.remote_id for remote in page.records]
+        links = state.links_by(SideName.GOOGLE, ids)
+        held = state.held(SideName.GOOGLE, ids)
+        for remote in page.records:
+            if remote.remote_id not in links:
+                _judge_stray(state, remote, findings, origin_of(remote.key), held)
+
+
+def _judge_stray(
+    state: SqlState,
+    remote: Remote,
+    findings: Findings,
+    origin: str,
+    held: Mapping[str, Any],
+) -> None:
+    if origin and state.links_by(SideName.CRM, [origin]) and remote.is_selected:
+        findings.doubled.append(f"{remote.remote_id} – {origin}")
+    elif remote.is_selected and remote.remote_id not in held:
+        findings.unlinked.append(remote.remote_id)

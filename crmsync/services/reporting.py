@@ -1,0 +1,163 @@
+"""Sync History as JSON: what the commands print and the pages show (HIS-1 … HIS-6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from crmsync.engine.merge import FieldChange, Note
+from crmsync.engine.reasons import sentence
+from crmsync.errors import UsageError
+from crmsync.services.app import App
+from crmsync.services.syncing import cycle_json
+from crmsync.storage import codec, history
+from crmsync.storage.people import User
+
+KIND_TYPES = {"contacts": "contact", "calendar": "activity", "tasks": "to-do"}
+_NOTES = {
+    Note.TRUNCATED: "Shortened to the length the other side takes.",
+    Note.TOO_LONG: "Too long for the other side, and not of a kind that may be cut: "
+    "left as it is.",
+    Note.COMPANY_EDITED: sentence("company_edited"),
+}
+
+
+def iso(time: datetime | None) -> str | None:
+    """Return a time as ISO 8601 with `Z`, to the millisecond."""
+    if time is None:
+        return None
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def cycles_json(app: App, user: User | None, limit: int = 50) -> list[dict[str, Any]]:
+    """Return cycles, newest first; one user's, or everybody's."""
+    user_id = user.user_id if user else ""
+    rows = history.list_cycles(app.database, user_id=user_id, limit=limit)
+    return [cycle_json(row) for row in rows]
+
+
+def cycle_detail(app: App, cycle_id: str) -> dict[str, Any]:
+    """Return a cycle with its items (`history show ID --json`)."""
+    row = history.cycle_row(app.database, cycle_id)
+    items = [
+        item_json(item, row.kind) for item in history.items_of(app.database, row.id)
+    ]
+    return cycle_json(row) | {"items": items}
+
+
+def item_json(row: Any, kind: str) -> dict[str, Any]:
+    """Return an item as interfaces.md prints it."""
+    changes = [codec.change_from_json(change) for change in row.changes]
+    item_type = KIND_TYPES.get(kind, kind)
+    crm = {"type": item_type, "id": row.crm_id, "name": row.name}
+    google = {"type": item_type, "id": row.google_id}
+    return {
+        "id": row.id,
+        "at": iso(row.at),
+        "action": row.action,
+        "direction": row.direction,
+        "state": row.state,
+        "reason": sentence(row.reason),
+        "reason_code": row.reason,
+        "crm": crm if row.crm_id else {**crm, "id": None},
+        "google": google if row.google_id else {**google, "id": None},
+        "changes": [_change_json(change) for change in changes],
+        "conflict": _conflict_json(changes),
+        "truncated": [c.field for c in changes if c.note is Note.TRUNCATED],
+        "choices": [
+            {"id": choice.record_id, "name": choice.name}
+            for choice in codec.choices_from_json(row.plan.get("choices", ()))
+        ],
+        "error": row.error,
+    }
+
+
+def _change_json(change: FieldChange) -> dict[str, Any]:
+    return {
+        "field": change.field,
+        "crm_before": change.crm_before,
+        "crm_after": change.crm_after,
+        "google_before": change.google_before,
+        "google_after": change.google_after,
+        "winner": change.winner,
+        "lost": change.lost,
+        "lost_side": change.lost_side,
+        "note": _NOTES[change.note] if change.note else None,
+    }
+
+
+def _conflict_json(changes: list[FieldChange]) -> dict[str, Any] | None:
+    """Return what lost, and to whom; `merged` if both sides won something."""
+    lost = [change for change in changes if change.is_conflict]
+    if not lost:
+        return None
+    winners = {change.winner for change in lost if change.winner is not None}
+    return {
+        "winner": next(iter(winners)) if len(winners) == 1 else "merged",
+        "lost": [
+            {"field": c.field, "side": c.lost_side, "value": c.lost} for c in lost
+        ],
+    }
+
+
+def record_story(app: App, record_type: str, record_id: str) -> list[dict[str, Any]]:
+    """Return everything that synchronisation did to one record (HIS-4).
+
+    Raises:
+        UsageError: for a type that has no story.
+    """
+    if record_type not in {"contact", "contacts"}:
+        raise UsageError(f"There is no record type {record_type!r}; use contact.")
+    is_google = record_id.startswith("people/")
+    rows = history.items_about(
+        app.database,
+        "" if is_google else record_id,
+        record_id if is_google else "",
+    )
+    return [item_json(row, "contacts") for row in rows]
+
+
+def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
+    """Return everything that waits for a person (HIS-6)."""
+    user_id = user.user_id if user else ""
+    found: list[dict[str, Any]] = []
+    held = history.list_cycles(app.database, user_id=user_id, state="held", limit=200)
+    for row in held:
+        found.append(
+            {"what": "held_cycle", "cycle": cycle_json(row), "user": row.email}
+        )
+    for item in history.open_questions(app.database, user_id):
+        what = "company_edited" if item.state == "skipped" else "held_item"
+        found.append(
+            {"what": what, "user": item.email, "item": item_json(item, item.kind)}
+        )
+    found += _reauthorise(app, user_id)
+    return found
+
+
+def _reauthorise(app: App, user_id: str) -> list[dict[str, Any]]:
+    from crmsync.storage import people
+
+    return [
+        {"what": "reauthorise", "service": c.service, "email": c.email}
+        for c in people.all_connections(app.database)
+        if c.state == "dead" and user_id in {"", c.user_id}
+    ]
+
+
+def trace(app: App, text: str) -> list[dict[str, Any]]:
+    """Return the way of the record that a text names (HIS-7).
+
+    Raises:
+        UsageError: if nothing is known by this text; it says what can be pasted.
+    """
+    wanted = text.strip()
+    if "contacts.google.com" in wanted or "/person/" in wanted:
+        wanted = f"people/{wanted.rstrip('/').rsplit('/', 1)[-1].split('?')[0]}"
+    story = record_story(app, "contact", wanted)
+    if not story:
+        raise UsageError(
+            f"Nothing is known about {text!r}.",
+            next_step="Paste the id of a CRM contact or a Google contact (people/c…).",
+        )
+    return story

@@ -1,0 +1,157 @@
+"""Reading Sync History, and the rows that persons add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, or_, select, update
+
+from crmsync.errors import UsageError
+from crmsync.ports import ChoiceKind
+from crmsync.storage import tables as t
+from crmsync.storage.database import Database
+
+
+def cycle_row(database: Database, cycle_id: str) -> Any:
+    """Return one cycle with its user's address.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    rows = list_cycles(database, cycle_id=cycle_id, limit=1)
+    if not rows:
+        raise UsageError(
+            f"There is no cycle {cycle_id}.",
+            next_step="See the cycles with: crm-sync history list",
+        )
+    return rows[0]
+
+
+def list_cycles(
+    database: Database,
+    *,
+    cycle_id: str = "",
+    user_id: str = "",
+    pair_id: str = "",
+    state: str = "",
+    limit: int = 50,
+) -> Sequence[Any]:
+    """Return cycles, newest first."""
+    statement = select(t.cycles, t.users.c.email).join(
+        t.users, t.users.c.id == t.cycles.c.user_id
+    )
+    for column, value in (
+        (t.cycles.c.id, cycle_id),
+        (t.cycles.c.user_id, user_id),
+        (t.cycles.c.pair_id, pair_id),
+        (t.cycles.c.state, state),
+    ):
+        if value:
+            statement = statement.where(column == value)
+    with database.read() as connection:
+        ordered = statement.order_by(t.cycles.c.id.desc()).limit(limit)
+        return connection.execute(ordered).all()
+
+
+def items_of(database: Database, cycle_id: str) -> Sequence[Any]:
+    """Return a cycle's items in the order they were planned."""
+    with database.read() as connection:
+        return connection.execute(
+            select(t.items).where(t.items.c.cycle_id == cycle_id).order_by(t.items.c.id)
+        ).all()
+
+
+def item_row(database: Database, item_id: str) -> Any:
+    """Return one item.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    with database.read() as connection:
+        row = connection.execute(select(t.items).where(t.items.c.id == item_id)).first()
+    if row is None:
+        raise UsageError(
+            f"There is no item {item_id}.",
+            next_step="See a cycle's items with: crm-sync history show CYCLE",
+        )
+    return row
+
+
+def items_about(
+    database: Database, crm_id: str, google_id: str, limit: int = 500
+) -> Sequence[Any]:
+    """Return everything that was done to a record, oldest first (HIS-4)."""
+    conditions = []
+    if crm_id:
+        conditions.append(t.items.c.crm_id == crm_id)
+    if google_id:
+        conditions.append(t.items.c.google_id == google_id)
+    with database.read() as connection:
+        return connection.execute(
+            select(t.items).where(or_(*conditions)).order_by(t.items.c.id).limit(limit)
+        ).all()
+
+
+def open_questions(database: Database, user_id: str = "") -> Sequence[Any]:
+    """Return held items and told edits that wait for a person (HIS-6)."""
+    waiting = or_(
+        t.items.c.state == "held",
+        and_(t.items.c.state == "skipped", t.items.c.reason == "company_edited"),
+    )
+    statement = (
+        select(t.items, t.users.c.email, t.pairs.c.kind)
+        .join(t.cycles, t.cycles.c.id == t.items.c.cycle_id)
+        .join(t.pairs, t.pairs.c.id == t.items.c.pair_id)
+        .join(t.users, t.users.c.id == t.pairs.c.user_id)
+        .where(waiting, t.cycles.c.is_dry.is_(False), t.cycles.c.state != "held")
+        .order_by(t.items.c.id)
+    )
+    if user_id:
+        statement = statement.where(t.pairs.c.user_id == user_id)
+    with database.read() as connection:
+        return connection.execute(statement).all()
+
+
+def choose(
+    database: Database,
+    place: tuple[str, str, str],
+    kind: ChoiceKind,
+    target: str,
+) -> None:
+    """Store a person's decision about (pair, side, record)."""
+    pair_id, side, remote_id = place
+    with database.write() as connection:
+        row = {
+            "pair_id": pair_id,
+            "side": side,
+            "remote_id": remote_id,
+            "kind": kind.value,
+            "target": target,
+        }
+        database.upsert(connection, t.choices, [row])
+
+
+def hurry(database: Database, pair_id: str, places: Sequence[tuple[str, str]]) -> None:
+    """Let postponed records be tried in the next cycle (retry, HIS-3)."""
+    with database.write() as connection:
+        for side, remote_id in places:
+            connection.execute(
+                update(t.staged)
+                .where(
+                    t.staged.c.pair_id == pair_id,
+                    t.staged.c.side == side,
+                    t.staged.c.remote_id == remote_id,
+                )
+                .values(not_before=None)
+            )
+
+
+def close_item(database: Database, item_id: str, state: str, reason: str) -> None:
+    """Close an item that a person dealt with."""
+    with database.write() as connection:
+        connection.execute(
+            update(t.items)
+            .where(t.items.c.id == item_id)
+            .values(state=state, reason=reason)
+        )

@@ -1,0 +1,247 @@
+"""Known bugs of such engines, as patches to the real one (guarantees, section 1.6).
+
+Each is a list of (file, old text, new text); a patch whose old text is gone fails. A
+mutant runs in a process of its own, over a patched copy of the package, until the
+simulation finds it.
+
+Usage: python -m tests.support.mutants NAME [SCHEDULES]
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+FOUND, NOT_FOUND = 0, 9
+Patch = tuple[str, str, str]
+
+_NO_ADOPTION: Patch = (
+    "cycle/settling.py",
+    "elif made is not None:",
+    "elif False:",
+)
+
+MUTANTS: dict[str, tuple[Patch, ...]] = {
+    "no_base": (
+        (
+            "engine/merge.py",
+            "    if not crm_changed and not google_changed:",
+            "    crm_changed = False\n    if not crm_changed and not google_changed:",
+        ),
+    ),
+    "no_ifmatch": (
+        (
+            "cycle/applying.py",
+            "        item.etag(side),\n        item.seen(side),\n",
+            '        "*",\n        {},\n',
+        ),
+    ),
+    "delete_wins_blindly": (
+        (
+            "engine/reconcile.py",
+            "is SideName.GOOGLE and facts.pristine",
+            "is SideName.GOOGLE",
+        ),
+    ),
+    "clear_on_error": (
+        (
+            "cycle/applying.py",
+            "base=_base_after(item, failed), sends",
+            "base=item.base, sends",
+        ),
+    ),
+    "no_adopt": (
+        _NO_ADOPTION,
+        ("cycle/pairing.py", "or run.origin_of(other.key) == remote.remote_id", ""),
+    ),
+    "token_first": (
+        (
+            "cycle/reading.py",
+            "        _store(run, side, page, progress)\n        following",
+            "        if page.cursor:\n"
+            "            run.state.commit(Unit(cursors={side: page.cursor}))\n"
+            "        _store(run, side, page, progress)\n        following",
+        ),
+    ),
+    "delete_no_etag": (
+        ("cycle/removing.py", "    if not doomed:\n", "    if True:\n"),
+    ),
+    "no_key": (
+        _NO_ADOPTION,
+        ("cycle/settling.py", "not _has_waited(run, waiting)", "False"),
+    ),
+    "base_is_now": (
+        (
+            "cycle/applying.py",
+            "    base = item.base\n    if is_crm and made.values:",
+            "    base = item.base\n"
+            "    if not is_crm:\n"
+            "        now = run.crm.fetch([crm_id])[crm_id]\n"
+            "        base = Base(now.values, base.google)\n"
+            "    if is_crm and made.values:",
+        ),
+    ),
+    "no_full_deletes": (
+        (
+            "cycle/reading.py",
+            "    if cursor is None:\n        _store_absent",
+            "    if False:\n        _store_absent",
+        ),
+    ),
+    "no_inflight": (
+        (
+            "engine/reconcile.py",
+            "link, disputed = settle_sends(facts.link, facts, table)",
+            "link, disputed = replace(facts.link, sends=()), set[str]()",
+        ),
+    ),
+    "adopt_base_is_remote": (
+        (
+            "cycle/settling.py",
+            "        base=item.base,\n",
+            "        base=type(item.base)(\n"
+            "            item.base.crm if not is_crm\n"
+            "            else run.crm.fetch([made])[made].values,\n"
+            "            item.base.google if is_crm\n"
+            "            else run.google.fetch([made])[made].values,\n"
+            "        ),\n",
+        ),
+    ),
+    "one_inflight": (
+        (
+            "engine/reconcile.py",
+            "    for sent in link.sends:\n",
+            "    for sent in link.sends[-1:]:\n",
+        ),
+    ),
+    "no_tombstones": (
+        (
+            "cycle/settling.py",
+            "for key, r in run.crm.lookup(keys).items()}",
+            "for key, r in run.crm.lookup(keys).items() if not r.is_gone}",
+        ),
+        ("cycle/applying.py", "if outcome.remote.is_gone:", "if False:"),
+    ),
+    # Our own: bugs that the simulation found, or that it must find.
+    "no_confirmation": (
+        (
+            "cycle/planning.py",
+            "if unsure or _is_out(subject.crm) or _is_out(subject.google):",
+            "if unsure or _is_out(subject.crm):",
+        ),
+    ),
+    "no_parting": (
+        (
+            "cycle/removing.py",
+            "        unit.directory.append(_parted(run, item))\n",
+            "",
+        ),
+    ),
+    "late_is_now": (
+        (
+            "cycle/reading.py",
+            "return bool(record.stamp) and bool(stamp) and record.stamp < stamp",
+            "return False",
+        ),
+    ),
+    "no_waiting": (("cycle/settling.py", "progress.waiting.add(origin)", "pass"),),
+    "blank_base_at_linking": (
+        ("engine/reconcile.py", 'NEVER = "\\ufdd0"', 'NEVER = ""'),
+    ),
+    "loser_is_forgotten": (
+        (
+            "engine/merge.py",
+            "        lost = _of(versions, lost_side)\n",
+            "        lost = None\n",
+        ),
+    ),
+    "select_after_linking": (
+        (
+            "engine/reconcile.py",
+            "select_google=not google.is_selected",
+            "select_google=False",
+        ),
+    ),
+    "half_is_whole": (
+        (
+            "cycle/applying.py",
+            '                sends.append(Sent(side, "", {}, {}))\n',
+            "                pass\n",
+        ),
+    ),
+    "fetched_is_forgotten": (
+        (
+            "cycle/planning.py",
+            "            draft.stage.append(new)\n",
+            "            pass\n",
+        ),
+    ),
+    "adopted_without_a_look": (
+        (
+            "cycle/settling.py",
+            "run.state.commit(Unit(links=(link,), items=(done,), stage=now))",
+            "run.state.commit(Unit(links=(link,), items=(done,)))",
+        ),
+    ),
+}
+
+
+def patched_copy(name: str, folder: Path) -> None:
+    """Write a copy of the package and of the tests' support with the bug in it."""
+    for package in ("crmsync", "tests"):
+        shutil.copytree(
+            ROOT / package,
+            folder / package,
+            ignore=shutil.ignore_patterns("__pycache__", "data", "connectors"),
+        )
+    for file, old, new in MUTANTS[name]:
+        path = folder / "crmsync" / file
+        text = path.read_text(encoding="utf-8")
+        if text.count(old) != 1:
+            raise ValueError(
+                f"{name}: the text to patch stands {text.count(old)} times"
+            )
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def hunt(name: str, schedules: int) -> str:
+    """Run a mutant until it is found; return what the simulation said.
+
+    Raises:
+        AssertionError: if the bug was not found.
+    """
+    with TemporaryDirectory() as folder:
+        patched_copy(name, Path(folder))
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.support.mutants", name, str(schedules)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == FOUND, f"{name} was not found: {done.stderr[-2000:]}"
+    return done.stdout.strip()
+
+
+def main() -> int:
+    """Simulate inside the patched copy until an invariant breaks."""
+    from tests.support.simulation import simulate
+
+    name, schedules = sys.argv[1], int(sys.argv[2])
+    for seed in range(schedules):
+        try:
+            simulate(seed)
+        except AssertionError as error:
+            print(f"{name}: seed {seed}: {str(error).splitlines()[0][:100]}")  # noqa: T201  its answer
+            return FOUND
+    return NOT_FOUND
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
