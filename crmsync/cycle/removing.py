@@ -88,7 +88,7 @@ def _parted(run: Run, item: Item) -> DirectoryEntry:
     The feed may not have shown the contact at all yet: with its match keys it is
     found again if somebody selects the CRM contact anew.
     """
-    who = identity(item.google_id, item.google_seen, run.table.region)
+    who = identity(item.google_id, item.google_seen, run.table)
     return DirectoryEntry(
         item.google_id,
         is_selected=False,

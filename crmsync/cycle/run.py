@@ -75,7 +75,7 @@ class Run:
 
     def identity(self, remote: Remote) -> Identity:
         """Return what a record is recognised by."""
-        return identity(remote.remote_id, self.values(remote), self.table.region)
+        return identity(remote.remote_id, self.values(remote), self.table)
 
 
 @dataclass(slots=True)

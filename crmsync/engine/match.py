@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from crmsync.engine.fit import cut
 from crmsync.engine.policy import WeakMatch
 from crmsync.records import equivalence
 from crmsync.records.contacts import PHONE_SLOTS, addresses_of
-from crmsync.records.values import Values
+from crmsync.records.values import FieldTable, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,15 @@ class Identity:
         return bool(self.first or self.last)
 
 
-def identity(record_id: str, values: Values, region: str) -> Identity:
-    """Read a record's identity from its values."""
-    first = equivalence.name_key(values.get("first", ""))
-    last = equivalence.name_key(values.get("last", ""))
+def identity(record_id: str, values: Values, table: FieldTable) -> Identity:
+    """Read a record's identity from its values, names at the CRM's length."""
+
+    def key(name: str) -> str:
+        limit = table.crm_limits.get(name)
+        value = values.get(name, "")
+        return equivalence.name_key(value if limit is None else cut(value, limit))
+
+    first, last, region = key("first"), key("last"), table.region
     weak: list[str] = []
     if first or last:
         name = f"{first} {last}"
@@ -56,7 +62,7 @@ def identity(record_id: str, values: Values, region: str) -> Identity:
         weak += [
             f"p:{equivalence.phone(phone, region)}|{name}" for phone in phones if phone
         ]
-        company = equivalence.name_key(values.get("company", ""))
+        company = key("company")
         weak += [f"c:{company}|{name}"] if company else []
     return Identity(
         record_id, frozenset(addresses_of(values)), first, last, frozenset(weak)

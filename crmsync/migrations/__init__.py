@@ -1,0 +1,177 @@
+"""The database's history: one line of revisions for our state and the built-in CRM.
+
+A process of this version works only with a database at `head()`. Importing this
+package does no work; Alembic comes in with the first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from crmsync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import Connection, Engine
+
+LOCATION = "crmsync:migrations"
+"""A package, not a path: the same in a checkout and in an installed wheel."""
+
+_LOCK = 7_246_302_118
+"""The number of our advisory lock on PostgreSQL; any other one would do."""
+
+
+def head() -> str:
+    """Return the revision that this version works with."""
+    found = _scripts().get_current_head()
+    if found is None:
+        raise ConfigError("This installation has no migrations; install it again.")
+    return found
+
+
+def current(engine: Engine) -> str | None:
+    """Return the revision of a database; None if it was never migrated."""
+    from alembic.migration import MigrationContext
+
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether a database is neither older nor newer than this version."""
+    return current(engine) == head()
+
+
+def is_newer(engine: Engine) -> bool:
+    """Whether a later version than this one migrated the database."""
+    found = current(engine)
+    return found is not None and not _knows(found)
+
+
+def upgrade(database: Engine | str) -> None:
+    """Bring a database to this version: all missing revisions, or none of them.
+
+    Several processes may do so at once; one of them does the work.
+
+    Args:
+        database: an engine of `storage.database.make_database`, or its URL.
+
+    Raises:
+        ConfigError: if a later version migrated the database, or the URL is wrong.
+    """
+    from alembic import command
+
+    with _engine(database) as engine:
+        _migrate(engine, lambda config: command.upgrade(config, "head"))
+
+
+def downgrade(database: Engine | str, revision: str = "base") -> None:
+    """Take a database back to a revision; what that one cannot hold is lost.
+
+    Raises:
+        ConfigError: as `upgrade`.
+    """
+    from alembic import command
+
+    with _engine(database) as engine:
+        _migrate(engine, lambda config: command.downgrade(config, revision))
+
+
+# ------------------------------------------------------------------ helpers
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", LOCATION)
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _knows(revision: str) -> bool:
+    return any(script.revision == revision for script in _scripts().walk_revisions())
+
+
+@contextmanager
+def _engine(database: Engine | str) -> Iterator[Engine]:
+    if not isinstance(database, str):
+        yield database
+        return
+    from crmsync.storage.database import make_database
+
+    made = make_database(database)
+    try:
+        yield made.engine
+    finally:
+        made.close()
+
+
+def _migrate(engine: Engine, run: Callable[[Config], None]) -> None:
+    with _alone(engine) as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        _refuse_newer(connection)
+        run(config)
+
+
+def _refuse_newer(connection: Connection) -> None:
+    from alembic.migration import MigrationContext
+
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and not _knows(found):
+        raise ConfigError(
+            f"DATABASE_URL: a later version of CRM Sync has changed the database "
+            f"(revision {found}).",
+            next_step="Install that version, or restore the backup made before it.",
+        )
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """Begin one transaction for all revisions, in which nobody else migrates."""
+    if engine.dialect.name == "sqlite":
+        with _alone_on_sqlite(engine) as connection:
+            yield connection
+        return
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        yield connection
+
+
+@contextmanager
+def _alone_on_sqlite(engine: Engine) -> Iterator[Connection]:
+    """Begin as the only writer, with foreign keys checked at the end.
+
+    SQLite alters a table by copying it and dropping the old one, which would delete
+    whatever refers to it; the switch works outside of transactions only.
+    """
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        if driver is None:
+            raise ConfigError("DATABASE_URL: the database cannot be opened.")
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                _refuse_orphans(connection)
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _refuse_orphans(connection: Connection) -> None:
+    orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if orphan is not None:
+        raise ConfigError(
+            f"DATABASE_URL: rows of {orphan[0]} refer to rows of {orphan[2]} that do "
+            "not exist; nothing was changed.",
+            next_step="Restore a backup, or ask the maintainers.",
+        )

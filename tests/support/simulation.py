@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 
 from crmsync.ports import CycleState
 from tests.support.story import FAULTS, Fault, Story
@@ -62,3 +65,35 @@ def simulate(seed: int, *, steps: int = 30, epochs: int = 2) -> Story:
             step(story, chance, kinds)
         story.check_at_rest()
     return story
+
+
+def _run(seeds: range) -> list[tuple[int, str]]:
+    """Tell the stories of some seeds; return those that broke."""
+    broken: list[tuple[int, str]] = []
+    for seed in seeds:
+        try:
+            simulate(seed)
+        except AssertionError as error:
+            broken.append((seed, str(error)))
+    return broken
+
+
+def main() -> int:
+    """Tell N stories on all cores: `python -m tests.support.simulation 100000`."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+    size = 500
+    parts = [range(s, min(s + size, count)) for s in range(0, count, size)]
+    started, told, broken = time.monotonic(), 0, 0
+    with ProcessPoolExecutor() as pool:
+        for part, found in zip(parts, pool.map(_run, parts), strict=True):
+            told += len(part)
+            broken += len(found)
+            for seed, trace in found[:3]:
+                print(f"seed {seed}: {trace}\n")  # noqa: T201  its answer
+    seconds = time.monotonic() - started
+    print(f"{told} stories, {broken} broken, {told / seconds:.0f} a second")  # noqa: T201  its answer
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -107,11 +107,11 @@ class Label:
         """Make the label; a name that is taken, or a lost answer, is looked up."""
         try:
             made = self._api.create_group(self._name)
-        except (AlreadyExists, OutcomeUnknown) as error:
+        except (AlreadyExists, Retryable) as error:
             adopted = self._adopted(list(self._groups()))
             if adopted:
                 return adopted
-            if isinstance(error, OutcomeUnknown):
+            if isinstance(error, Retryable):
                 raise
             raise ProtocolBroken(
                 f"Google says that a label {self._name!r} exists and shows none."

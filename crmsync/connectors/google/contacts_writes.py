@@ -21,6 +21,7 @@ from crmsync.connectors.google.mapping.contacts import (
     person_to_card,
     person_to_remote,
     stamp_of,
+    version_of,
 )
 from crmsync.connectors.google.people import (
     BATCH_DELETE,
@@ -215,7 +216,7 @@ class Writes:
         return replace(
             before,
             remote_id=str(shown.get("resourceName") or before.remote_id),
-            etag=str(shown.get("etag", "")),
+            etag=version_of(shown),
             stamp=stamp_of(shown),
             values=assign(stored, None, reading.table),
             record=stored.to_dict(),
@@ -309,7 +310,7 @@ def _created(person: Wire, record: NewRecord, card: Card) -> Remote:
     return Remote(
         side=SideName.GOOGLE,
         remote_id=str(person.get("resourceName", "")),
-        etag=str(person.get("etag", "")),
+        etag=version_of(person),
         values=record.values,
         record=card.to_dict(),
         key=record.key,

@@ -122,9 +122,13 @@ class GoogleJudge:
     Attributes:
         repeats_refused_writes: whether a write that was refused for its rate may be
             sent again. Google is believed not to have executed it (2.4, unproven).
+        aborted_passes: 409 `ABORTED` means that another write of the account was
+            under way (4.6). Gmail says the same of a label's name that is taken: its
+            judge turns this off.
     """
 
     repeats_refused_writes: bool = True
+    aborted_passes: bool = True
 
     def __call__(self, call: Call, answer: Answer) -> Verdict:
         """Return the verdict on an answer."""
@@ -135,9 +139,12 @@ class GoogleJudge:
         if answer.status >= 500 or answer.status == 408:
             error = ProviderDown(fault.sentence, retry_after=wait)
             return Verdict(error, Again.UNLESS_WRITTEN)
+        may = call.may_repeat or self.repeats_refused_writes
+        if fault.status == 409 and fault.rpc == "ABORTED" and self.aborted_passes:
+            aborted = ProviderDown(fault.sentence, retry_after=wait)
+            return Verdict(aborted, Again.ALWAYS if may else Again.NEVER)
         limited = _rate(fault, wait)
         if limited is not None:
-            may = call.may_repeat or self.repeats_refused_writes
             is_passing = limited.retry_after is None or wait is not None
             return Verdict(limited, Again.ALWAYS if may and is_passing else Again.NEVER)
         return Verdict(_refusal(call, fault))

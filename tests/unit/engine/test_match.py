@@ -6,11 +6,15 @@ import pytest
 
 from crmsync.engine.match import Decision, Identity, Verdict, decide, identity
 from crmsync.engine.policy import WeakMatch
+from crmsync.records.contacts import FIELDS
+from crmsync.records.values import FieldTable
 from tests.support.world import person
+
+TABLE = FieldTable(FIELDS, {"first": 12, "last": 32, "company": 32})
 
 
 def who(number: int, name: str = "", **values: str) -> Identity:
-    return identity(name or f"r{number}", person(number, **values), "US")
+    return identity(name or f"r{number}", person(number, **values), TABLE)
 
 
 def decided(
@@ -113,9 +117,9 @@ def test_namesakes_with_addresses_of_their_own_are_different_people() -> None:
 
 @pytest.mark.rule("CON-7")
 def test_empty_keys_never_match() -> None:
-    nobody = identity("c1", {}, "US")
+    nobody = identity("c1", {}, TABLE)
 
-    assert decided(nobody, [identity("g1", {}, "US")]).verdict is Verdict.NONE
+    assert decided(nobody, [identity("g1", {}, TABLE)]).verdict is Verdict.NONE
 
 
 @pytest.mark.rule("CON-7")
@@ -136,3 +140,11 @@ def test_a_weak_candidate_with_a_strong_rival_is_left_to_it() -> None:
     decision = decided(me, [candidate], rivals=[who(1, "c2")])
 
     assert decision.verdict is Verdict.NONE
+
+
+@pytest.mark.rule("CON-7", "CON-15")
+def test_names_are_compared_at_the_crms_length() -> None:
+    me = who(1, email="", company="Acme", first="Maximiliana-")
+    other = who(1, "g1", company="Acme", first="Maximiliana-Victoria")
+
+    assert decided(me, [other]).reason == "weak_match"

@@ -233,6 +233,17 @@ def contact_source(person: Mapping[str, Any]) -> Mapping[str, Any]:
     return {}
 
 
+def version_of(person: Mapping[str, Any]) -> str:
+    """Return the version that `Remote.etag` carries.
+
+    Not the person's own etag: that one also depends on the fields that were asked
+    for (4.3), so that equal versions would look different. Writes carry the etag of
+    the read right before them.
+    """
+    source = contact_source(person)
+    return str(source.get("etag") or person.get("etag", ""))
+
+
 def stamp_of(person: Mapping[str, Any]) -> str:
     """Return the contact's update time so that texts sort as times do, or "".
 
@@ -313,7 +324,7 @@ def person_to_remote(
     return Remote(
         side=SideName.GOOGLE,
         remote_id=name,
-        etag=str(person.get("etag", "")),
+        etag=version_of(person),
         values=assign(card, None, reading.table),
         record=card.to_dict(),
         key=key_of(person, reading.installation),

@@ -1,0 +1,145 @@
+"""Google's own client library against the sandbox; answers are held to schemas."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import httplib2
+import pytest
+from google.oauth2.credentials import Credentials
+from google_auth_httplib2 import AuthorizedHttp
+from googleapiclient.discovery import build_from_document
+from googleapiclient.errors import HttpError
+from googleapiclient.http import HttpRequest
+
+from tests.sandbox.harness import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    CONTACTS,
+    Json,
+    SandboxServer,
+)
+from tests.sandbox.schemas import ERROR, document, responses, validator
+
+CONTACT_SOURCE = ["READ_SOURCE_TYPE_CONTACT"]
+FIELDS = "names,emailAddresses,phoneNumbers,memberships,metadata,clientData"
+
+
+class User:
+    """One account with a People service of its own."""
+
+    def __init__(
+        self, box: SandboxServer, email: str, scopes: tuple[str, ...] = (CONTACTS,)
+    ) -> None:
+        self.box = box
+        self.email = email
+        self.token = box.token(email, scopes)
+        self.credentials = Credentials(
+            self.token["access_token"],
+            refresh_token=self.token.get("refresh_token"),
+            token_uri=f"{box.url}/token",
+            client_id=CLIENT_ID,
+            client_secret=CLIENT_SECRET,
+        )
+        self.http = httplib2.Http(timeout=10)
+        authorized = AuthorizedHttp(self.credentials, http=self.http)
+        self.service = service(box, authorized)
+
+    def close(self) -> None:
+        self.service.close()
+        self.http.close()
+
+    # ------------------------------------------------------------ short forms
+
+    def page(self, **more: Any) -> Json:
+        """One page of connections, contact data only."""
+        given = {"personFields": FIELDS, "sources": CONTACT_SOURCE, **more}
+        request = (
+            self.service.people().connections().list(resourceName="people/me", **given)
+        )
+        found: Json = request.execute()
+        return found
+
+    def full(self, **more: Any) -> Json:
+        return self.page(requestSyncToken=True, pageSize=1000, **more)
+
+    def names(self, **more: Any) -> list[str]:
+        return [p["resourceName"] for p in self.page(**more).get("connections", [])]
+
+    def get(self, name: str, fields: str = FIELDS, **more: Any) -> Json:
+        given = {"personFields": fields, "sources": CONTACT_SOURCE, **more}
+        found: Json = self.service.people().get(resourceName=name, **given).execute()
+        return found
+
+    def create(self, body: Json, **more: Any) -> Json:
+        given = {"personFields": FIELDS, "sources": CONTACT_SOURCE, **more}
+        found: Json = self.service.people().createContact(body=body, **given).execute()
+        return found
+
+    def update(self, name: str, body: Json, mask: str, **more: Any) -> Json:
+        given = {"personFields": FIELDS, "sources": CONTACT_SOURCE, **more}
+        request = self.service.people().updateContact(
+            resourceName=name, body=body, updatePersonFields=mask, **given
+        )
+        found: Json = request.execute()
+        return found
+
+    def edit(self, person: Json, mask: str, **fields: Any) -> Json:
+        """An update the way it should be: etag and source of the same read."""
+        body = {"etag": person["etag"], "metadata": person["metadata"], **fields}
+        return self.update(person["resourceName"], body, mask)
+
+    def delete(self, name: str) -> Any:
+        return self.service.people().deleteContact(resourceName=name).execute()
+
+
+def service(box: SandboxServer, http: Any) -> Any:
+    doc = deepcopy(document("people", "v1"))
+    doc["rootUrl"] = doc["baseUrl"] = box.url + "/"
+    doc.pop("mtlsRootUrl", None)
+    return build_from_document(doc, http=http, requestBuilder=_checked_request)
+
+
+def _checked_request(http: Any, postproc: Any, uri: str, **more: Any) -> Any:
+    method_id = more.get("methodId", "")
+    return HttpRequest(http, _checked(method_id, postproc), uri, **more)
+
+
+def _checked(method_id: str, postproc: Callable[[Any, Any], Any]) -> Any:
+    def check(response: Any, content: Any) -> Any:
+        value = postproc(response, content)
+        schema = responses("people", "v1")[method_id]
+        validator("people", "v1", schema).validate(value)
+        return value
+
+    return check
+
+
+def refusal(call: Callable[[], Any]) -> Json:
+    """What a call is refused with, held to Google's error shape."""
+    with pytest.raises(HttpError) as caught:
+        call()
+    value = json.loads(caught.value.content)
+    ERROR.validate(value)
+    found: Json = value["error"]
+    assert found["code"] == caught.value.status_code
+    return found
+
+
+def reason(error: Json) -> str:
+    """The reason of the ErrorInfo of a refusal, or nothing."""
+    for detail in error.get("details", []):
+        if detail["@type"].endswith("ErrorInfo"):
+            return str(detail["reason"])
+    return ""
+
+
+def contact(given: str, family: str = "Doe", **fields: Any) -> Json:
+    return {"names": [{"givenName": given, "familyName": family}], **fields}
+
+
+def email(value: str, kind: str = "work") -> Json:
+    return {"value": value, "type": kind}

@@ -1,0 +1,385 @@
+"""Start the sandbox as a process of its own and steer it.
+
+    with SandboxServer() as box:
+        box.account("anna@x.example")
+        box.fault("close_after", path=":createContact", count=1)
+
+Everything goes over HTTP; nothing of the sandbox is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from html.parser import HTMLParser
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTACTS = "https://www.googleapis.com/auth/contacts"
+CLIENT_ID = "demo.apps.sandbox.example"
+CLIENT_SECRET = "sandbox-client-secret"
+CALLBACK = "http://127.0.0.1:5000/oauth/callback"
+_READY = re.compile(r"sandbox ready on (http://127\.0\.0\.1:\d+)")
+
+
+class ControlError(Exception):
+    """The sandbox refused a control call."""
+
+    def __init__(self, status: int, answer: Any) -> None:
+        super().__init__(f"{status}: {answer}")
+        self.status = status
+        self.answer = answer
+
+
+class SandboxServer:
+    """One sandbox process; `options` are those of `python -m sandbox`."""
+
+    def __init__(self, *options: str, data: Path | None = None) -> None:
+        self.options = options
+        self.data = data
+        self.url = ""
+        self.defaults: Json = {}
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[str] | None = None
+
+    # ------------------------------------------------------------ process
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or 0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def start(self, port: int = 0, *, timeout: float = 15.0) -> Self:
+        """Start and wait for the ready line."""
+        command = [sys.executable, "-m", "sandbox", "--port", str(port), *self.options]
+        if self.data is not None:
+            command += ["--data", str(self.data)]
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.url = self._wait_ready(timeout)
+        return self
+
+    def stop(self) -> int:
+        """Ask it to stop (SIGTERM); returns its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """End it at once (SIGKILL), as a crash would."""
+        return self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Stop, and start again on the same port."""
+        port = self.port
+        self.stop()
+        self.start(port)
+
+    def errors(self) -> str:
+        """What it wrote to its error stream."""
+        if self._errors is None:
+            return ""
+        self._errors.seek(0)
+        return self._errors.read()
+
+    def _wait_ready(self, timeout: float) -> str:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            ready, _, _ = select.select([self._process.stdout], [], [], 0.2)
+            if ready:
+                line = self._process.stdout.readline()
+                found = _READY.search(line)
+                if found:
+                    return found[1]
+                if not line:
+                    break
+        trouble = self.errors()
+        self.stop()
+        raise RuntimeError(f"the sandbox did not start: {trouble}")
+
+    def _end(self, number: signal.Signals) -> int:
+        status = 0
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.send_signal(number)
+            try:
+                status = self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                status = self._process.wait(10)
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+        return status
+
+    # ------------------------------------------------------------ HTTP
+
+    def http(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One plain request on a connection of its own, with nothing re-sent."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers or {})
+            response: HTTPResponse = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, found, response.read()
+        finally:
+            connection.close()
+
+    def control(
+        self, method: str, path: str, body: Json | None = None, /, **query: Any
+    ) -> Any:
+        """A call to /_sandbox; raises ControlError on a refusal."""
+        address = "/_sandbox" + quote(path)
+        if query:
+            address += "?" + urlencode(query)
+        text = json.dumps(body) if body is not None else None
+        status, _, answer = self.http(method, address, text)
+        value = json.loads(answer)
+        if status != 200:
+            raise ControlError(status, value)
+        return value
+
+    # ------------------------------------------------------------ steering
+
+    def account(self, email: str, name: str = "") -> Json:
+        return self._json("POST", "/accounts", {"email": email, "name": name})
+
+    def profile(self, email: str, given: str, family: str) -> Json:
+        """A Google user whose verified address links to contacts."""
+        body = {"email": email, "given": given, "family": family}
+        return self._json("POST", "/profiles", body)
+
+    def client(self, client_id: str, secret: str, redirect: str) -> Json:
+        body = {"id": client_id, "secret": secret, "redirect": redirect}
+        return self._json("POST", "/clients", body)
+
+    def token(self, account: str, scopes: Iterable[str] = (CONTACTS,)) -> Json:
+        """Tokens as if the account had consented to the demo client."""
+        return self._json(
+            "POST", "/token", {"account": account, "scopes": list(scopes)}
+        )
+
+    def fault(self, action: str | Json, **match: Any) -> Json:
+        """Add a rule; `match` takes method, path, account, nth, skip, count, …"""
+        return self._json("POST", "/faults", {"match": match, "action": action})
+
+    def faults(self) -> list[Json]:
+        return list(self.control("GET", "/faults")["faults"])
+
+    def clear_faults(self) -> None:
+        self.control("DELETE", "/faults")
+
+    def requests(self, **wanted: Any) -> list[Json]:
+        """The journal: account, method, path (a pattern), route, status, since, …"""
+        return list(self.control("GET", "/log", **wanted)["requests"])
+
+    def clear_log(self) -> None:
+        self.control("DELETE", "/log")
+
+    def switch(self, **values: Any) -> Json:
+        return self._json("PUT", "/switches", values)
+
+    def switches(self) -> Json:
+        return self._json("GET", "/switches")
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock forward (tokens, feeds, quotas, trash)."""
+        self.control("POST", "/clock", {"advance": seconds})
+
+    def settle(self, account: str | None = None) -> None:
+        """Let every write be visible in the feeds now."""
+        self.control("POST", "/settle", {"account": account} if account else {})
+
+    def revoke(self, account: str) -> int:
+        return int(self.control("POST", "/revoke", {"account": account})["tokens"])
+
+    def change_password(self, account: str) -> int:
+        return int(self.control("POST", "/password", {"account": account})["tokens"])
+
+    def expire_sync_tokens(self, account: str) -> None:
+        self.control("POST", "/expire", {"what": "sync", "account": account})
+
+    def expire_access_tokens(self, account: str) -> None:
+        self.control("POST", "/expire", {"what": "access", "account": account})
+
+    def reset_quotas(self) -> None:
+        self.control("POST", "/quotas/reset")
+
+    def load(self, account: str, text: str, label: str | None = None) -> Json:
+        body = {"text": text, "label": label}
+        return self._json("POST", f"/accounts/{account}/load", body)
+
+    # ------------------------------------------------------------ the user's hand
+
+    def people(self, account: str) -> list[Json]:
+        return list(self.control("GET", f"/accounts/{account}/people")["people"])
+
+    def person(self, account: str, name: str) -> Json:
+        return self._json("GET", self._at(account, name))
+
+    def create_people(
+        self, account: str, persons: list[Json], *, settled: bool = True
+    ) -> list[Json]:
+        """Contacts made by hand; a person may have `labels` (names)."""
+        path = f"/accounts/{account}/people"
+        query: Json = {"settled": "true"} if settled else {}
+        return list(self.control("POST", path, {"people": persons}, **query)["people"])
+
+    def create_person(
+        self, account: str, person: Json, *, settled: bool = True
+    ) -> Json:
+        return self.create_people(account, [person], settled=settled)[0]
+
+    def edit_person(
+        self, account: str, name: str, fields: Json, *, settled: bool = True
+    ) -> Json:
+        """Replace the fields given, as a user would; others stay."""
+        query: Json = {"settled": "true"} if settled else {}
+        path = self._at(account, name)
+        return dict(self.control("PATCH", path, fields, **query))
+
+    def delete_person(self, account: str, name: str, *, settled: bool = True) -> None:
+        query: Json = {"settled": "true"} if settled else {}
+        self.control("DELETE", self._at(account, name), **query)
+
+    def act(
+        self, account: str, name: str, what: str, /, settled: bool = True, **body: Any
+    ) -> Json:
+        """label or unlabel (name), star, unstar, touch, rename, photo, merge (into)."""
+        query: Json = {"settled": "true"} if settled else {}
+        path = f"{self._at(account, name)}/{what}"
+        return dict(self.control("POST", path, body, **query))
+
+    def groups(self, account: str) -> dict[str, Json]:
+        """Contact groups by name."""
+        listed = self.control("GET", f"/accounts/{account}/groups")["groups"]
+        return {group["name"]: group for group in listed}
+
+    # ------------------------------------------------------------ consent
+
+    def consent(
+        self,
+        address: str,
+        account: str | None = None,
+        scopes: Iterable[str] | None = None,
+        *,
+        deny: bool = False,
+    ) -> dict[str, str]:
+        """Walk the real pages as a person would; the callback's parameters come back.
+
+        `scopes` are the boxes to tick; None ticks them all.
+        """
+        parts = urlsplit(address)
+        step = self.visit("GET", f"{parts.path}?{parts.query}")
+        while isinstance(step, Page):
+            form = step.filled(account, scopes, deny)
+            step = self.visit("POST", "/o/oauth2/v2/auth", form)
+        return step
+
+    def visit(
+        self, method: str, path: str, form: str | None = None
+    ) -> Page | dict[str, str]:
+        """One step of the pages: the next page, or the callback's parameters."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"} if form else {}
+        status, found, body = self.http(method, path, form, headers)
+        if status == 302:
+            return dict(parse_qsl(urlsplit(found["location"]).query))
+        page = Page()
+        page.feed(body.decode())
+        page.close()
+        if status != 200:
+            raise ControlError(status, page.text)
+        return page
+
+    def _at(self, account: str, name: str) -> str:
+        return f"/accounts/{account}/people/{name.removeprefix('people/')}"
+
+    def _json(self, method: str, path: str, body: Json | None = None) -> Json:
+        return dict(self.control(method, path, body))
+
+
+class Page(HTMLParser):
+    """The forms of one consent page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden: dict[str, str] = {}
+        self.accounts: list[str] = []
+        self.boxes: list[str] = []
+        self.ticked: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        name, value = found.get("name") or "", found.get("value") or ""
+        if tag == "input" and found.get("type") == "hidden":
+            self.hidden[name] = value
+        elif tag == "input" and found.get("type") == "checkbox":
+            self.boxes.append(value)
+            if "checked" in found:
+                self.ticked.append(value)
+        elif tag == "button" and name == "account":
+            self.accounts.append(value)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def filled(
+        self, account: str | None, scopes: Iterable[str] | None, deny: bool
+    ) -> str:
+        """The form as a person sends it."""
+        pairs = list(self.hidden.items())
+        if deny:
+            return urlencode([*pairs, ("decision", "cancel")])
+        if self.accounts:
+            return urlencode([*pairs, ("account", account or self.accounts[0])])
+        wanted = (
+            self.boxes if scopes is None else [s for s in self.boxes if s in scopes]
+        )
+        pairs += [("scope", scope) for scope in wanted]
+        return urlencode([*pairs, ("decision", "allow")])
