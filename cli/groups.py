@@ -50,10 +50,10 @@ def list_groups(email: str) -> None:
 @says_errors
 def create(name: str, email: str) -> None:
     """Create an ad hoc group in the built-in CRM."""
-    from cli import builtin
+    from cli.builtin import create_group
 
     with app() as wired:
-        made = builtin.create_group(wired, name, email)
+        made = create_group(wired, name, email)
     click.echo(f"Created {name} ({made}).")
 
 
@@ -63,10 +63,10 @@ def create(name: str, email: str) -> None:
 @says_errors
 def add(name: str, contact_ids: tuple[str, ...]) -> None:
     """Put contacts in a group of the built-in CRM."""
-    from cli import builtin
+    from cli.builtin import change_members
 
     with app() as wired:
-        changed = builtin.change_members(wired, name, contact_ids, selected=True)
+        changed = change_members(wired, name, contact_ids, selected=True)
     click.echo(f"Added {changed} contacts.")
 
 
@@ -76,8 +76,8 @@ def add(name: str, contact_ids: tuple[str, ...]) -> None:
 @says_errors
 def remove(name: str, contact_ids: tuple[str, ...]) -> None:
     """Take contacts out of a group of the built-in CRM."""
-    from cli import builtin
+    from cli.builtin import change_members
 
     with app() as wired:
-        changed = builtin.change_members(wired, name, contact_ids, selected=False)
+        changed = change_members(wired, name, contact_ids, selected=False)
     click.echo(f"Removed {changed} contacts.")

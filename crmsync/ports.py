@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -135,6 +135,11 @@ class Side(Protocol):
     @property
     def requests(self) -> int:
         """How many requests were made to the provider so far."""
+        ...
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the provider's clock is ahead of ours, as last seen."""
         ...
 
     def open(self, memo: Mapping[str, str], *, verify: bool, may_write: bool) -> Opened:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -193,15 +194,15 @@ class _CarefulConnection(HTTPConnection):
     _rested_at = 0.0
     _has_begun = False
 
-    def request(self, method, url, body=None, headers=None, **more):  # type: ignore[no-untyped-def]  # urllib3's own signature
+    def request(self, method: str, url: str, *rest: Any, **more: Any) -> None:
         """Reconnect before a write if the connection has rested too long."""
         rested = time.monotonic() - self._rested_at
         if self.sock is not None and method not in READS and rested > self.idle_limit:
             self.close()
         self._has_begun = False
-        super().request(method, url, body=body, headers=headers, **more)
+        super().request(method, url, *rest, **more)
 
-    def send(self, data):  # type: ignore[no-untyped-def]  # urllib3's own signature
+    def send(self, data: Any) -> None:
         """Write, and tell a connection that was dead from one that broke."""
         try:
             super().send(data)
@@ -211,7 +212,7 @@ class _CarefulConnection(HTTPConnection):
             raise
         self._has_begun = True
 
-    def getresponse(self):  # type: ignore[no-untyped-def]  # urllib3's own signature
+    def getresponse(self) -> Any:
         """Note when the connection came to rest."""
         response = super().getresponse()
         self._rested_at = time.monotonic()

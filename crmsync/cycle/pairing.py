@@ -21,6 +21,7 @@ from crmsync.engine.reconcile import LinkRequest, plan_create, plan_linking
 from crmsync.ports import ChoiceKind, PersonsChoice, Query, Unit
 from crmsync.records.contacts import display_name
 from crmsync.records.remote import Remote
+from crmsync.records.slots import linking_base
 from crmsync.records.values import SideName
 
 
@@ -331,7 +332,7 @@ def _linked(run: Run, remote: Remote, other: Remote, reason: str) -> Item:
         crm,
         google,
         crm_values,
-        run.values(google, crm_values),
+        run.values(google, linking_base(crm_values)),
     )
     item, _ = plan_linking(request, run.table, run.policy)
     return replace(item, key=_key_for(run, crm, google))

@@ -216,7 +216,8 @@ def _labelled(remote: Remote | None, progress: Progress) -> Remote | None:
 
 
 def _facts(run: Run, subject: Subject) -> Facts:
-    link, crm, google = subject.link, subject.crm, subject.google
+    link = subject.link
+    crm, google = (_on_our_clock(run, r) for r in (subject.crm, subject.google))
     if link.dormant is SideName.GOOGLE and google is None:
         google = Remote(SideName.GOOGLE, link.google_id, is_gone=True)
     if link.dormant is SideName.CRM and crm is None:
@@ -237,6 +238,14 @@ def _facts(run: Run, subject: Subject) -> Facts:
         pristine=_is_pristine(run, subject),
         oldest_send=run.clock.now().timestamp() - 2 * run.settle_seconds,
     )
+
+
+def _on_our_clock(run: Run, remote: Remote | None) -> Remote | None:
+    """Correct a provider's time, for `conflict = newest` compares two of them."""
+    if remote is None or remote.modified_at is None:
+        return remote
+    skew = run.side(remote.side).skew
+    return replace(remote, modified_at=remote.modified_at - skew)
 
 
 def _is_pristine(run: Run, subject: Subject) -> bool:

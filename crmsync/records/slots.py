@@ -216,12 +216,13 @@ def assign(card: Card, base: Values | None, table: FieldTable) -> Values:
 
 def overflow(card: Card, table: FieldTable) -> tuple[str, ...]:
     """Return the names of lists with entries that no slot has room for."""
-    crowded: list[str] = []
-    for group in groups(table.names):
-        seating = _seat(card, group, None, table)
-        if len(seating.seats) < len(seating.entries):
-            crowded.append(group.name)
-    return tuple(crowded)
+    known = {group.name: group for group in groups(table.names)}
+    return tuple(
+        name
+        for name, entries in card.lists.items()
+        if name not in known
+        or len(_seat(card, known[name], None, table).seats) < len(entries)
+    )
 
 
 # ------------------------------------------------------------------ writing

@@ -28,7 +28,13 @@ from crmsync.storage import codec
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
 from crmsync.storage.leases import Lease, prove
-from crmsync.storage.unit import UnitWriter, id_column, match_hash, parts
+from crmsync.storage.unit import (
+    UnitWriter,
+    id_column,
+    is_of_dry_run,
+    match_hash,
+    parts,
+)
 
 
 class SqlState:
@@ -306,6 +312,7 @@ class SqlState:
         statement = select(t.items).where(
             t.items.c.pair_id == self.pair_id,
             t.items.c.state == ItemState.HELD.value,
+            ~is_of_dry_run(),
         )
         rows = self._rows_in(statement, column, ids)
         found = (codec.item_from_row(row) for row in rows)

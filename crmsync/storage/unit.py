@@ -167,6 +167,7 @@ class UnitWriter:
                         table.c.pair_id == self.pair_id,
                         table.c.state == ItemState.HELD.value,
                         column.in_(part),
+                        ~is_of_dry_run(),
                     )
                     .values(state=ItemState.SKIPPED.value, reason="superseded")
                 )
@@ -204,6 +205,14 @@ class UnitWriter:
         for chosen, batch in ((moved, planned), (plain, others)):
             if batch:
                 connection.execute(chosen, batch)
+
+
+def is_of_dry_run() -> Any:
+    """Return the condition that an item belongs to a dry run: nobody is asked by it."""
+    dry = select(t.cycles.c.id).where(
+        t.cycles.c.id == t.items.c.cycle_id, t.cycles.c.is_dry
+    )
+    return dry.exists()
 
 
 def match_hash(pair_id: str, text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from crmsync.errors import (
     CollectionGone,
@@ -128,6 +128,10 @@ class Memory:
     @property
     def requests(self) -> int:
         return self.calls
+
+    @property
+    def skew(self) -> timedelta:
+        return timedelta()
 
     def _call(self, name: str) -> None:
         self.before_call(self.side.value, name)

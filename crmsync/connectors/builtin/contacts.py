@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -76,6 +77,7 @@ class BuiltinContacts:
     """The contacts of the built-in CRM, selected by one ad hoc group."""
 
     name = SideName.CRM
+    skew = timedelta()
     requests = 0
     """Nothing leaves the machine (interfaces.md)."""
 

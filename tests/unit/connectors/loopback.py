@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
+_DROPPED = contextlib.suppress(OSError, ValueError)
+"""What ends a connection quietly: it broke, or it did not speak HTTP."""
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -137,7 +140,7 @@ class Loopback:
             thread.start()
 
     def _serve(self, conn: socket.socket, number: int) -> None:
-        with conn, conn.makefile("rb") as stream, contextlib.suppress(OSError):
+        with conn, conn.makefile("rb") as stream, _DROPPED:
             while True:
                 line = stream.readline().decode()
                 if not line:

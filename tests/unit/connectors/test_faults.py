@@ -45,6 +45,10 @@ def quota(message: str = "m") -> dict[str, Any]:
     return {**rpc("RESOURCE_EXHAUSTED", "", message), "details": [{"@type": kind}]}
 
 
+LIMITED = "RESOURCE_EXHAUSTED"
+NO_SCOPE = rpc("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
+NO_TOKEN = rpc("INVALID_ARGUMENT", "EXPIRED_SYNC_TOKEN")
+FBS = rpc(LIMITED, "", "FBS quota limit exceeded")
 EXPIRED = "Sync token is expired. Clear local cache and retry call."
 CASES: list[tuple[str, Call, int, Any, type[CrmSyncError], Again]] = [
     ("no json", READ, 400, b"<html>", ProtocolBroken, N),
@@ -55,7 +59,7 @@ CASES: list[tuple[str, Call, int, Any, type[CrmSyncError], Again]] = [
     ("odd write", WRITE, 418, b"", ProtocolBroken, N),
     ("stale", WRITE, 400, rpc("FAILED_PRECONDITION"), EtagMismatch, N),
     ("412", WRITE, 412, legacy("conditionNotMet"), EtagMismatch, N),
-    ("token", READ, 400, rpc("INVALID_ARGUMENT", "EXPIRED_SYNC_TOKEN"), CursorExpired, N),
+    ("token", READ, 400, NO_TOKEN, CursorExpired, N),
     ("token 2", READ, 400, rpc("FAILED_PRECONDITION", "", EXPIRED), CursorExpired, N),
     ("token 3", READ, 410, rpc("GONE"), CursorExpired, N),
     ("full", READ, 410, legacy("fullSyncRequired"), CursorExpired, N),
@@ -64,17 +68,17 @@ CASES: list[tuple[str, Call, int, Any, type[CrmSyncError], Again]] = [
     ("404", READ, 404, rpc("NOT_FOUND"), NotFound, N),
     ("409", WRITE, 409, rpc("ALREADY_EXISTS"), AlreadyExists, N),
     ("aborted", WRITE, 409, rpc("ABORTED"), ProviderDown, A),
-    ("scope", WRITE, 403, rpc("P", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"), PermissionMissing, N),
+    ("scope", WRITE, 403, NO_SCOPE, PermissionMissing, N),
     ("scope 2", READ, 403, legacy("insufficientPermissions"), PermissionMissing, N),
     ("off", WRITE, 403, legacy("accessNotConfigured"), PermissionMissing, N),
     ("domain", WRITE, 403, legacy("domainPolicy"), PermissionMissing, N),
     ("hidden", READ, 403, legacy("forbidden"), PermissionMissing, N),
     ("forbidden", WRITE, 403, legacy("forbidden"), InvalidRecord, N),
     ("rate", WRITE, 403, legacy("userRateLimitExceeded"), RateLimited, A),
-    ("rate 2", WRITE, 429, rpc("RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED"), RateLimited, A),
+    ("rate 2", WRITE, 429, rpc(LIMITED, "RATE_LIMIT_EXCEEDED"), RateLimited, A),
     ("rate 3", READ, 429, b"slow down", RateLimited, A),
     ("account", WRITE, 403, legacy("quotaExceeded"), RateLimited, N),
-    ("fbs", WRITE, 429, rpc("RESOURCE_EXHAUSTED", "", "FBS quota limit exceeded"), RateLimited, N),
+    ("fbs", WRITE, 429, FBS, RateLimited, N),
     ("fbs 2", READ, 429, quota(), RateLimited, N),
     ("over", WRITE, 400, rpc("X", "", "MY_CONTACTS_OVERFLOW_COUNT"), InvalidRecord, N),
     ("503", WRITE, 503, b"<html>", ProviderDown, U),

@@ -92,7 +92,7 @@ def test_a_full_read_names_what_is_not_mapped() -> None:
         "field:relations",
         "field:clientData",
         "more:birthdays",
-        "field:userDefined",
+        "more:custom",
         "detail:names",
         "detail:emails",
         "detail:addresses",
@@ -279,6 +279,7 @@ def test_only_full_birthdays_are_read(day: Any, expected: dict[str, str]) -> Non
 def test_a_person_without_a_contact_source_has_its_own_etag() -> None:
     person = {"resourceName": "people/c1", "etag": "%x", "metadata": {"sources": []}}
 
+    person["metadata"] = {"sources": [{"type": "PROFILE", "etag": "#p"}]}
     assert version_of(person) == "%x"
     assert stamp_of(person) == ""
     assert person_to_remote(person, READING).modified_at is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 import time as real_time
 from datetime import timedelta
@@ -16,6 +17,8 @@ from crmsync.connectors.transport import (
     Nature,
     RequestCounter,
     Transport,
+    _CarefulConnection,
+    _NotSentError,
     parse_http_date,
     plain_judge,
     redact,
@@ -288,3 +291,38 @@ def test_the_defaults_are_real_time() -> None:
 
     assert nature.now().utcoffset() == timedelta()
     assert nature.monotonic() <= nature.monotonic()
+
+
+@pytest.mark.rule("ENG-2")
+def test_a_handshake_that_fails_was_no_write(
+    transport: Transport, time: FakeTime
+) -> None:
+    with serving(answer()) as server:
+        secure = server.url.replace("http://", "https://")
+        with pytest.raises(ProviderDown):
+            transport.send(write(secure), plain_judge)
+
+    assert len(time.slept) == 3
+    assert server.seen == []
+
+
+@pytest.mark.rule("ENG-2")
+def test_a_connection_that_is_dead_before_the_first_byte_is_told_apart() -> None:
+    mine, theirs = socket.socketpair()
+    theirs.close()
+    connection = _CarefulConnection("127.0.0.1")
+    connection.sock = mine
+
+    with pytest.raises(_NotSentError):
+        connection.send(b"GET")
+    connection._has_begun = True
+    with pytest.raises(BrokenPipeError):
+        connection.send(b"GET")
+    connection.close()
+
+
+def test_a_budget_without_attempts_sends_nothing() -> None:
+    with serving(answer()) as server, pytest.raises(ProviderDown):
+        Transport(Budget(attempts=0)).send(read(server.url), plain_judge)
+
+    assert server.seen == []

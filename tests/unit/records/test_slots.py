@@ -190,9 +190,15 @@ def test_an_edited_address_is_recognised_by_its_likeness() -> None:
     assert found["home_street"] == "9 Z St"
 
 
-def job(name: str, title: str = "", **flags: bool) -> Entry:
+def job(
+    name: str, title: str = "", *, is_current: bool = False, is_primary: bool = False
+) -> Entry:
     values = {"name": name, "title": title}
-    return Entry({k: v for k, v in values.items() if v}, **flags)
+    return Entry(
+        {k: v for k, v in values.items() if v},
+        is_current=is_current,
+        is_primary=is_primary,
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,6 +208,7 @@ def job(name: str, title: str = "", **flags: bool) -> Entry:
         ({"company": "Old", "title": "CEO"}, "Old"),
         ({"company": "Gone", "title": "Boss"}, "Now"),
         ({"company": "Third"}, "Third"),
+        ({"company": "Old", "title": "Boss"}, "Old"),
     ],
 )
 def test_the_organization_is_the_one_from_the_base_else_the_current(
@@ -408,6 +415,16 @@ def test_a_partial_birthday_is_replaced_and_never_doubled() -> None:
     assert assign(given, None, TABLE) == {}
     assert [e.values for e in found.of(BIRTHDAYS)] == [{"date": "1980-02-03"}]
     assert place(given, {}, {"first": "Jo"}, TABLE).of(BIRTHDAYS) == (partial,)
+
+
+def test_a_new_address_does_not_take_over_one_of_another_type() -> None:
+    other = Entry({}, "other", rest={"poBox": "77"})
+    given = card(addresses=[other])
+
+    found = place(given, None, {"work_city": "Rome"}, TABLE)
+
+    assert found.of(ADDRESSES)[0] == other
+    assert found.of(ADDRESSES)[1].values == {"city": "Rome"}
 
 
 def test_an_emptied_name_keeps_what_is_not_mapped() -> None:
