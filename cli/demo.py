@@ -230,6 +230,11 @@ def _import(wired: Any, plan: _Plan) -> None:
     for path in files:
         result = builtin.import_file(wired, path, USERS[0][0], GROUP)
         plan.say(f"   {path.name}: {result.imported} contacts imported, all selected.")
+    # A colleague has a group of his own, with some of the same contacts.
+    theirs = builtin.create_group(wired, GROUP, USERS[1][0])
+    shared = [row["id"] for row in builtin.list_contacts(wired, "", 8)]
+    builtin.change_members(wired, theirs, shared, selected=True)
+    plan.say(f"   Ben Ortiz selects {len(shared)} of them, too.")
 
 
 def _demo_table() -> Path:

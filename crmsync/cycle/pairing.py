@@ -94,7 +94,10 @@ def _pair_page(
     run.state.commit(
         Unit(
             items=tuple(items),
-            unstage=tuple((SideName.GOOGLE, remote_id) for remote_id in late),
+            unstage=(
+                *((SideName.GOOGLE, remote_id) for remote_id in late),
+                *((side, i.remote_id(side)) for i in items if _is_empty(i)),
+            ),
             directory=tuple(
                 directory_entry(run, remote)
                 for remote in late.values()
@@ -103,6 +106,10 @@ def _pair_page(
             forget=tuple(i for i, remote in late.items() if remote.is_gone),
         )
     )
+
+
+def _is_empty(item: Item) -> bool:
+    return item.reason == "nothing_mapped"
 
 
 def _late(run: Run, items: Sequence[Item]) -> dict[str, Remote]:
@@ -372,6 +379,14 @@ def _created(
     item = plan_create(item_id, remote, run.values(remote), run.table, key)
     if chosen is not None and chosen.kind is ChoiceKind.NEW:
         item = replace(item, account=chosen.target)
+    if not item.crm and not item.google:
+        # A record without a mapped field would be an empty shell on the other side.
+        return replace(
+            item,
+            direction=ItemDirection.NONE,
+            state=ItemState.SKIPPED,
+            reason="nothing_mapped",
+        )
     if earlier is not None:
         item = replace(item, sent_at=earlier.sent_at, clean_reads=earlier.clean_reads)
     return item

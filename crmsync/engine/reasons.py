@@ -19,6 +19,7 @@ REASONS = MappingProxyType(
         "different_last_names": "The address is the same, but the last names differ.",
         "copy_of_linked": "It looks like a copy of a contact that is linked already.",
         "ambiguous_account": "More than one account has this company name.",
+        "nothing_mapped": "It holds no field that the other side could take.",
         "edited_in_crm": "It was edited in the CRM.",
         "edited_in_google": "It was edited in Google.",
         "edited_on_both": "It was edited on both sides.",

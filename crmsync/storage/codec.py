@@ -19,6 +19,7 @@ from crmsync.engine.plan import (
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import SideName, Values
 
+_NO_STEPS = Steps()
 _DONE = frozenset({ItemState.DONE, ItemState.SKIPPED})
 
 
@@ -131,7 +132,17 @@ def link_from_row(row: Any) -> Link:
 
 def change_to_json(change: FieldChange) -> dict[str, Any]:
     """Return one field's change as JSON."""
-    return asdict(change)
+    return {
+        "field": change.field,
+        "crm_before": change.crm_before,
+        "crm_after": change.crm_after,
+        "google_before": change.google_before,
+        "google_after": change.google_after,
+        "winner": change.winner,
+        "lost": change.lost,
+        "lost_side": change.lost_side,
+        "note": change.note,
+    }
 
 
 def change_from_json(data: Mapping[str, Any]) -> FieldChange:
@@ -151,7 +162,7 @@ def change_from_json(data: Mapping[str, Any]) -> FieldChange:
 
 def _plan_to_json(item: Item) -> dict[str, Any]:
     """Return what a later phase needs of an item; little once it is done."""
-    plan: dict[str, Any] = {"steps": asdict(item.steps), "key": item.key}
+    plan: dict[str, Any] = {"steps": _steps(item.steps), "key": item.key}
     if item.choices:
         plan["choices"] = [asdict(choice) for choice in item.choices]
     if item.state in _DONE:
@@ -170,6 +181,11 @@ def _plan_to_json(item: Item) -> dict[str, Any]:
         "account": item.account,
         "clean_reads": item.clean_reads,
     }
+
+
+def _steps(steps: Steps) -> dict[str, bool]:
+    """Return the steps that are to be done."""
+    return {} if steps == _NO_STEPS else asdict(steps)
 
 
 def _base(base: Base) -> list[dict[str, str]]:
