@@ -1,6 +1,7 @@
 """Finding and listing contacts; every look-up by key is a read of an index.
 
-Only live contacts are found, unless asked otherwise. With `viewer`, only those that this user sees (WEB-3).
+Only live contacts are found, unless asked otherwise. With `viewer`, only those that
+this user sees (WEB-3).
 """
 
 from __future__ import annotations

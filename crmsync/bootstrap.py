@@ -262,8 +262,14 @@ def _check_database(database: Database) -> None:
         raise ConfigError(
             f"DATABASE_URL: the database cannot be opened ({error.orig})."
         ) from None
-    if not is_current:
+    if is_current:
+        return
+    if migrations.is_newer(database.engine):
         raise ConfigError(
-            "DATABASE_URL: the database is not at this version's migrations. "
-            "Run: crm-sync db upgrade"
+            "DATABASE_URL: a later version of CRM Sync has migrated this database. "
+            "Install that version, or restore a backup from before it."
         )
+    raise ConfigError(
+        "DATABASE_URL: the database is older than this version, or empty. "
+        "Run: crm-sync db upgrade"
+    )

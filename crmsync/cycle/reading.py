@@ -137,8 +137,14 @@ def _links_of(
 
 
 def is_stale(record: Remote, stamp: str) -> bool:
-    """Whether a listing shows an older version than one we know."""
-    return bool(record.stamp) and bool(stamp) and record.stamp < stamp
+    """Whether a listing shows an older version than one we know.
+
+    Google's feed is late. The CRM's is not: there an older version is the truth, for
+    example after its database came back from a backup.
+    """
+    if record.side is SideName.CRM or not record.stamp or not stamp:
+        return False
+    return record.stamp < stamp
 
 
 def _sort_linked(

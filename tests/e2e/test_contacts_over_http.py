@@ -424,3 +424,60 @@ def test_the_story_of_a_record_tells_everything_in_order(
 
     assert [item["action"] for item in story] == ["create", "update"]
     assert story[1]["changes"][0]["field"] == "title"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("CON-21")
+@pytest.mark.parametrize("where", ["google", "crm"])
+def test_a_merge_on_either_side_ends_in_one_link_and_no_copy(
+    product: Product, anna: User, box: SandboxServer, where: str
+) -> None:
+    keep = contact(product, first="Ada", last="Byron", email="ada@x.example")
+    lose = contact(product, first="Ada", last="Lovelace", email="ada@y.example")
+    product.cycle(anna)
+    box.settle()
+    names = {p["names"][0]["familyName"]: p["resourceName"] for p in box.people(ANNA)}
+    if where == "google":
+        box.act(ANNA, names["Lovelace"], "merge", into=names["Byron"])
+    else:
+        builtin.merge_contacts(product.app, keep, lose)
+
+    product.cycle(anna)
+    box.settle()
+    again = product.cycle(anna)
+
+    with product.app.database.read() as connection:
+        link = one(connection.execute(select(t.links)).all())
+    assert (link.crm_id, link.google_id) == (keep, names["Byron"])
+    labelled = [
+        p for p in box.people(ANNA)
+        if p["resourceName"] in box.groups(ANNA)[LABEL]["members"]
+    ]  # fmt: skip
+    addresses = {e["value"] for e in one(labelled)["emailAddresses"]}
+    assert addresses == {"ada@x.example", "ada@y.example"}
+    row = next(r for r in builtin.list_contacts(product.app, "", 9) if r["id"] == keep)
+    assert {row["email"], row["email2"]} == addresses
+    assert sum(again["counts"]["google"].values()) == 0
+    assert sum(again["counts"]["crm"].values()) == 0
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("CON-15", "CON-19")
+def test_a_touch_and_a_renamed_resource_write_nothing(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    contact(product, first="Ada", email="ada@x.example", mobile="(212) 555-0100")
+    product.cycle(anna)
+    box.settle()
+    name = one(box.people(ANNA))["resourceName"]
+    box.act(ANNA, name, "touch")
+    box.act(ANNA, name, "rename")
+
+    cycle = product.cycle(anna)
+    box.settle()
+    again = product.cycle(anna)
+
+    assert sum(cycle["counts"]["google"].values()) == 0
+    assert sum(cycle["counts"]["crm"].values()) == 0
+    assert again["counts"]["crm"]["unlinked"] == 0
+    assert len(box.people(ANNA)) == 1

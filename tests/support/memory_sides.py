@@ -179,7 +179,7 @@ class Memory:
         start = 0
         if cursor is not None:
             epoch, _, position = cursor.partition(":")
-            if int(epoch) != self.epoch:
+            if epoch != str(self.epoch) or not position.isdigit():
                 raise CursorExpired("The cursor has expired.")
             start = int(position)
         latest = {entry.row.remote_id: entry.row for entry in self.log[start:end]}
@@ -261,7 +261,7 @@ class Memory:
     def delete(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
         self._call("delete")
         for remote_id in remote_ids:
-            if not self.rows[remote_id].gone:
+            if remote_id in self.rows and not self.rows[remote_id].gone:
                 self.writes += 1
                 self.remove(remote_id)
         self._done("delete")
@@ -277,11 +277,12 @@ class Memory:
         self._call("mark")
         outcomes: list[Outcome] = []
         for remote_id in remote_ids:
-            row = self.rows[remote_id]
-            if row.gone and selected:
-                outcomes.append(Outcome(error=NotFound("The record is gone.")))
+            row = self.rows.get(remote_id)
+            if row is None or row.gone:
+                gone = NotFound("The record is gone.") if selected else None
+                outcomes.append(Outcome(error=gone))
                 continue
-            if not row.gone and row.selected is not selected:
+            if row.selected is not selected:
                 self.writes += 1
                 self.set_selected(remote_id, selected)
             outcomes.append(Outcome())

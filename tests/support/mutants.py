@@ -145,8 +145,8 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "late_is_now": (
         (
             "cycle/reading.py",
-            "return bool(record.stamp) and bool(stamp) and record.stamp < stamp",
-            "return False",
+            "    return record.stamp < stamp",
+            "    return False",
         ),
     ),
     "no_waiting": (("cycle/settling.py", "progress.waiting.add(origin)", "pass"),),
