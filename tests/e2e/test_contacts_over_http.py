@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import inspect, select
 
 from cli import builtin
+from crmsync.bootstrap import GoogleParts
 from crmsync.errors import UsageError
 from crmsync.services import (
     accounts,
@@ -49,7 +52,7 @@ def person(first: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def one(found: list[Any]) -> Any:
+def one(found: Sequence[Any]) -> Any:
     assert len(found) == 1
     return found[0]
 
@@ -319,7 +322,7 @@ def test_rate_limits_end_the_cycle_partial_and_the_next_one_goes_on(
     product: Product, anna: User, box: SandboxServer
 ) -> None:
     contact(product, first="Ada")
-    product.app.google.transport.nature = _hurried(product)
+    _hurry(product)
     box.fault({"type": "status", "error": "rate"}, path=":batchCreate")
 
     limited = product.cycle(anna)
@@ -330,10 +333,12 @@ def test_rate_limits_end_the_cycle_partial_and_the_next_one_goes_on(
     assert after["counts"]["google"]["created"] == 1
 
 
-def _hurried(product: Product) -> Any:
-    from dataclasses import replace
-
-    return replace(product.app.google.transport.nature, sleep=lambda seconds: None)
+def _hurry(product: Product) -> None:
+    """Let waits of the transport take no time."""
+    google = product.app.google
+    assert isinstance(google, GoogleParts)
+    transport = google.transport
+    transport.nature = replace(transport.nature, sleep=lambda seconds: None)
 
 
 @pytest.mark.timeout(60)

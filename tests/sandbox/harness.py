@@ -59,8 +59,7 @@ class SandboxServer:
     # ------------------------------------------------------------ process
 
     def __enter__(self) -> Self:
-        self.start()
-        return self
+        return self if self._process is not None else self.start()
 
     def __exit__(
         self,

@@ -6,10 +6,11 @@ import base64
 import hashlib
 import itertools
 import json
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
-import google.auth.transport
 import pytest
 from google.auth.exceptions import RefreshError
 from google.oauth2 import id_token
@@ -411,7 +412,7 @@ def test_a_revoked_grant_is_a_refresh_error_of_the_library(
     box.revoke(someone)
 
     with pytest.raises(RefreshError) as caught:
-        credentials.refresh(Plain(box))
+        credentials.refresh(plain(box))
 
     assert caught.value.args[1]["error"] == "invalid_grant"
     assert caught.value.retryable is False
@@ -473,35 +474,17 @@ def test_a_session_policy_has_a_subtype(box: SandboxServer, someone: str) -> Non
 # ---------------------------------------------------------------- identity
 
 
-class Plain(google.auth.transport.Request):
+def plain(box: SandboxServer) -> Callable[..., Any]:
     """google-auth's transport over the harness."""
 
-    def __init__(self, box: SandboxServer) -> None:
-        self.box = box
-
-    def __call__(self, url: str, method: str = "GET", **more: Any) -> Any:
-        path = url.removeprefix(self.box.url)
-        status, headers, data = self.box.http(
+    def send(url: str, method: str = "GET", **more: Any) -> Any:
+        path = url.removeprefix(box.url)
+        status, headers, data = box.http(
             method, path, more.get("body"), more.get("headers")
         )
-        return Answer(status, headers, data)
+        return SimpleNamespace(status=status, headers=headers, data=data)
 
-
-class Answer(google.auth.transport.Response):
-    def __init__(self, status: int, headers: dict[str, str], data: bytes) -> None:
-        self._kept = (status, headers, data)
-
-    @property
-    def status(self) -> int:
-        return self._kept[0]
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return self._kept[1]
-
-    @property
-    def data(self) -> bytes:
-        return self._kept[2]
+    return send
 
 
 def ahead(box: SandboxServer) -> int:
@@ -515,7 +498,7 @@ def test_id_tokens_are_signed_and_bound(box: SandboxServer, someone: str) -> Non
 
     claims = id_token.verify_token(
         answer["id_token"],
-        Plain(box),
+        plain(box),
         audience=CLIENT_ID,
         certs_url=f"{box.url}/oauth2/v1/certs",
         clock_skew_in_seconds=ahead(box),

@@ -496,7 +496,7 @@ def test_no_token_a_wrong_one_and_one_without_the_scope(
     nothing = box.http("GET", path)
     wrong = box.http("GET", path, None, {"Authorization": "Bearer ya29.wrong"})
     write = refusal(lambda: reader.create(contact("Ann")))
-    other = refusal(lambda: signed_in.page())
+    other = refusal(signed_in.page)
 
     assert (nothing[0], wrong[0]) == (401, 401)
     assert json.loads(wrong[2])["error"]["status"] == "UNAUTHENTICATED"
