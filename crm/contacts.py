@@ -16,7 +16,7 @@ from crm import accounts, feed, groups
 from crm.accounts import AccountRow, AccountRule
 from crm.common import EVERYONE, NOBODY, Author, chunks, new_id, visible
 from crm.errors import BadValue, NotFound, VersionMismatch
-from crm.fields import FIELDS, LIMITS
+from crm.fields import CUSTOM_LIMIT, FIELDS, LIMITS, limit_of
 from crm.rows import (
     ContactEdit,
     ContactRow,
@@ -33,6 +33,7 @@ from crm.rows import (
 from crm.tables import Contact, ContactAddress
 
 __all__ = [
+    "CUSTOM_LIMIT",
     "LIMITS",
     "ContactEdit",
     "ContactRow",
@@ -42,6 +43,7 @@ __all__ = [
     "delete",
     "delete_many",
     "get",
+    "limit_of",
     "move",
     "read",
     "update",

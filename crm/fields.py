@@ -2,7 +2,8 @@
 
 Lengths are Infor's and count code points. Two choices of our own: a street is one
 text of up to three of Infor's lines (3 x 64 and two line ends), and notes, for which
-Infor has no column, take 32,000.
+Infor has no column, take 32,000. Besides these fields a contact has any number of
+custom ones, each named `custom:<key>`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ LIMITS: dict[str, int] = {
     "notes": 32_000,
 }
 FIELDS = tuple(LIMITS)
+CUSTOM_PREFIX = "custom:"
+CUSTOM_LIMIT = 255
+CUSTOM_KEY_LIMIT = 64
 EMAILS = ("email", "email2", "email3")
 PHONES = ("work_phone", "home_phone", "mobile", "fax")
 PLACES = ("work", "home")
@@ -56,6 +60,36 @@ NEVER_CUT = frozenset((*EMAILS, *PHONES, "web", "birthday"))
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_NOT_IN_KEYS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def is_custom(name: str) -> bool:
+    """Whether a name is one of a custom field; its key may still be refused."""
+    return name.startswith(CUSTOM_PREFIX)
+
+
+def limit_of(name: str) -> int:
+    """Return the code points that a field takes, a custom one included.
+
+    Raises:
+        BadValue: if contacts have no such field.
+    """
+    if is_custom(name):
+        _check_key(name)
+        return CUSTOM_LIMIT
+    if name not in LIMITS:
+        raise BadValue(name, "is not a field of a contact")
+    return LIMITS[name]
+
+
+def _check_key(name: str) -> None:
+    key = name.removeprefix(CUSTOM_PREFIX)
+    if not key.strip():
+        raise BadValue(name, "names no custom field")
+    if len(key) > CUSTOM_KEY_LIMIT:
+        raise BadValue(name, f"has a name of over {CUSTOM_KEY_LIMIT} characters")
+    if _NOT_IN_KEYS.search(key):
+        raise BadValue(name, "has a control character in its name")
 
 
 def check_text(field: str, value: str, limit: int) -> None:
@@ -94,7 +128,5 @@ def check(values: Mapping[str, str]) -> None:
         BadValue: naming the first field at fault (`TooLong` with its limit).
     """
     for name, value in values.items():
-        if name not in LIMITS:
-            raise BadValue(name, "is not a field of a contact")
-        check_text(name, value, LIMITS[name])
+        check_text(name, value, limit_of(name))
     parse_birthday(values.get("birthday", ""))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from crm import contacts, feed, groups
 from crm.common import NOBODY, Author
 from crm.errors import BadValue
-from crm.fields import EMAILS, FIELDS, LIMITS, PLACE_PARTS, PLACES
+from crm.fields import EMAILS, FIELDS, LIMITS, PLACE_PARTS, PLACES, is_custom
 from crm.folding import address_key
 from crm.rows import ContactRow
 
@@ -73,10 +73,10 @@ def merge_values(
     for place in PLACES:
         _merge_place(values, lose, place=place, left_out=left_out)
     _merge_notes(values, lose, left_out)
-    for name in FIELDS:
+    for name in (*FIELDS, *filter(is_custom, lose)):
         if name in EMAILS or name in _PLACE_FIELDS or name == "notes":
             continue
-        if not values[name]:
+        if not values.get(name):
             values[name] = lose[name]
         elif lose[name] and lose[name] != values[name]:
             left_out[name] = lose[name]

@@ -11,7 +11,14 @@ from sqlalchemy import Row, Select, case, select
 
 from crm.accounts import AccountRow, AccountRule
 from crm.common import EVERYONE
-from crm.fields import EMAILS, FIELDS, check, parse_birthday
+from crm.fields import (
+    CUSTOM_PREFIX,
+    EMAILS,
+    FIELDS,
+    check,
+    is_custom,
+    parse_birthday,
+)
 from crm.folding import address_key, fold, person_key
 from crm.tables import Account, Contact
 
@@ -23,7 +30,8 @@ class ContactRow:
     Attributes:
         version: the etag; grows at each change of the values or of the owner.
         values: every field of `FIELDS`; "" is empty, the birthday yyyy-mm-dd, the
-            company "" for a personal account (CON-9). All empty once deleted.
+            company "" for a personal account (CON-9). All empty once deleted. Behind
+            them the custom fields that have a value, by name.
         sync_key: the key it was created with, kept by the tombstone.
         deleted: the row is a tombstone.
         modified_at: aware UTC.
@@ -49,7 +57,7 @@ class NewContact:
     """A contact to create.
 
     Attributes:
-        values: any of `FIELDS`.
+        values: any of `FIELDS`, and custom fields.
         account: the rule that finds or makes its account, or an account's id.
         sync_key: makes the create idempotent.
     """
@@ -86,6 +94,7 @@ _HEAD = (
     Contact.owner,
     Contact.account_id,
     Contact.merged_into,
+    Contact.custom,
 )
 _BIRTHDAY = FIELDS.index("birthday")
 _COMPANY = FIELDS.index("company")
@@ -107,7 +116,7 @@ def from_row(row: Row[Any]) -> ContactRow:
     return ContactRow(
         id=head[0],
         version=head[1],
-        values=dict(zip(FIELDS, cells, strict=True)),
+        values=dict(zip(FIELDS, cells, strict=True)) | _named(head[10]),
         sync_key=head[2],
         deleted=head[3] is not None,
         modified_at=head[4],
@@ -119,14 +128,21 @@ def from_row(row: Row[Any]) -> ContactRow:
     )
 
 
+def _named(custom: Mapping[str, str]) -> dict[str, str]:
+    """Return custom fields by name; a database does not keep their order."""
+    return {f"{CUSTOM_PREFIX}{key}": custom[key] for key in sorted(custom)}
+
+
 def full_values(values: Mapping[str, str], company: str) -> dict[str, str]:
-    """Return all fields in order, the missing ones empty.
+    """Return all fields in order, the missing ones empty; empty custom ones go.
 
     Raises:
         BadValue: if the CRM cannot hold one of them.
     """
     check(values)
-    return {name: values.get(name, "") for name in FIELDS} | {"company": company}
+    custom = {n: values[n] for n in sorted(values) if is_custom(n) and values[n]}
+    plain = {name: values.get(name, "") for name in FIELDS}
+    return plain | {"company": company} | custom
 
 
 def value_columns(values: Mapping[str, str]) -> dict[str, Any]:
@@ -135,6 +151,11 @@ def value_columns(values: Mapping[str, str]) -> dict[str, Any]:
         name: values[name] for name in FIELDS if name != "company"
     }
     columns["birthday"] = parse_birthday(values["birthday"])
+    columns["custom"] = {
+        name.removeprefix(CUSTOM_PREFIX): value
+        for name, value in values.items()
+        if is_custom(name)
+    }
     columns["name_key"] = person_key(fold(values["first"]), fold(values["last"]))
     return columns
 

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     DateTime,
     Dialect,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -70,6 +72,7 @@ def _ordered(limit: int | None = None) -> Any:
     return kind.with_variant(same, "postgresql")
 
 
+JSON_DICT = JSON().with_variant(postgresql.JSONB(), "postgresql")
 ID = _ordered(12)
 KEY = _ordered()
 
@@ -171,6 +174,9 @@ class Contact(Base):
     home_country: Mapped[str] = _field("home_country")
     birthday: Mapped[date | None]
     notes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    custom: Mapped[dict[str, str]] = mapped_column(
+        JSON_DICT, default=dict, server_default="{}"
+    )
 
 
 class ContactAddress(Base):

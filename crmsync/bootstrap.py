@@ -18,6 +18,7 @@ from crmsync.connectors.google.tokens import Grant, GrantTokens, TokenCipher
 from crmsync.connectors.transport import Budget, Transport
 from crmsync.errors import ConfigError, ReconnectNeeded
 from crmsync.ports import Clock, CrmSide, Side
+from crmsync.records.contacts import CUSTOM_PREFIX
 from crmsync.records.values import FieldTable
 from crmsync.services.app import (
     AccountDefaults,
@@ -182,10 +183,13 @@ class BuiltinParts:
             ]
 
     def limits(self) -> dict[str, int]:
-        """Return the characters the CRM takes per contact field."""
-        from crm.contacts import LIMITS
+        """Return the characters the CRM takes per contact field.
 
-        return dict(LIMITS)
+        The entry named by the prefix alone holds for every custom field.
+        """
+        from crm.contacts import CUSTOM_LIMIT, LIMITS
+
+        return {**LIMITS, CUSTOM_PREFIX: CUSTOM_LIMIT}
 
     def contacts(
         self, user: User, group_id: str, table: FieldTable, accounts: AccountDefaults
@@ -205,7 +209,7 @@ class BuiltinParts:
             account_status=accounts.status,
             account_owner=accounts.owner,
             ambiguous_account="hold" if accounts.ambiguous == "hold" else "first",
-            fields=tuple(name for name in table.names if name in self.limits()),
+            fields=table.names,
         )
         return BuiltinContacts(self._database, options, clock=self._clock)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from crmsync.engine.merge import FieldChange, Note
 from crmsync.engine.reasons import sentence
 from crmsync.errors import UsageError
 from crmsync.services.app import App
-from crmsync.services.syncing import cycle_json
+from crmsync.services.telling import cycle_json, iso
 from crmsync.storage import codec, history
 from crmsync.storage.people import User
 
@@ -20,13 +19,6 @@ _NOTES = {
     "left as it is.",
     Note.COMPANY_EDITED: sentence("company_edited"),
 }
-
-
-def iso(time: datetime | None) -> str | None:
-    """Return a time as ISO 8601 with `Z`, to the millisecond."""
-    if time is None:
-        return None
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def cycles_json(app: App, user: User | None, limit: int = 50) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from crmsync.records.values import SideName
 from crmsync.services import auditing, syncing
 from crmsync.services.app import App
 from crmsync.services.syncing import Order
+from crmsync.services.telling import cycle_json
 from crmsync.storage import codec, cycles, history, people
 from crmsync.storage import tables as t
 from crmsync.storage.state import SqlState
@@ -45,7 +46,7 @@ def reject(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, An
             app.database, cycle_id, report, row.requests, now=app.clock.now()
         )
     auditing.note(app, actor, "cycle.rejected", {"cycle": cycle_id})
-    return syncing.cycle_json(history.cycle_row(app.database, cycle_id))
+    return cycle_json(history.cycle_row(app.database, cycle_id))
 
 
 def _unlink_rejected(app: App, cycle_id: str, pair_id: str) -> None:
@@ -166,4 +167,4 @@ def restore_item(
                 app.database, cycle_id, report, requests, now=app.clock.now()
             )
     auditing.note(app, actor, "item.restored", {"item": item_id, "cycle": cycle_id})
-    return syncing.cycle_json(history.cycle_row(app.database, cycle_id))
+    return cycle_json(history.cycle_row(app.database, cycle_id))

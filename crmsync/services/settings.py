@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from crmsync.engine.policy import (
     WeakMatch,
 )
 from crmsync.errors import UsageError
-from crmsync.records.contacts import FIELDS, custom_field
+from crmsync.records.contacts import CUSTOM_PREFIX, FIELDS, custom_field
 from crmsync.records.values import FieldTable
 from crmsync.services.app import AccountDefaults, App
 from crmsync.storage import tables as t
@@ -79,16 +80,35 @@ def _kinds(value: str) -> str | None:
 def _mapping(value: str) -> str | None:
     try:
         data = json.loads(value or "{}")
-        off, custom = data.get("off", []), data.get("custom", [])
-    except (ValueError, AttributeError):
-        return 'it takes JSON such as {"off": ["notes"], "custom": ["Account number"]}'
+        off, custom = data.pop("off", []), data.pop("custom", [])
+    except (ValueError, AttributeError, TypeError):
+        return _MAPPING_FORM
+    if data or not _is_list_of_texts(off) or not _is_list_of_texts(custom):
+        return _MAPPING_FORM
+    both = [key for key in custom if {key, f"{CUSTOM_PREFIX}{key}"} & set(off)]
+    if both:
+        return f"{both[0]!r} is both switched off and added as a custom field"
     known = {field.name for field in FIELDS}
     wrong = [name for name in off if name not in known]
     if wrong:
         return f"there is no field {wrong[0]!r}; fields are {', '.join(sorted(known))}"
-    if not all(isinstance(name, str) and 0 < len(name) <= 64 for name in custom):
+    return _wrong_custom(custom)
+
+
+_MAPPING_FORM = 'it takes JSON such as {"off": ["notes"], "custom": ["Account number"]}'
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _wrong_custom(keys: Sequence[str]) -> str | None:
+    if not all(key.strip() and len(key) <= 64 for key in keys):
         return "custom fields are names of 1 to 64 characters"
-    return None
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in "".join(keys)):
+        return "a custom field has a control character in its name"
+    repeated = [key for place, key in enumerate(keys) if key in keys[:place]]
+    return f"the custom field {repeated[0]!r} is named twice" if repeated else None
 
 
 def _enum(kind: Any) -> tuple[str, ...]:
@@ -366,9 +386,14 @@ def contact_table(app: App, user_id: str) -> FieldTable:
     mapping = json.loads(get(app, "mapping") or "{}")
     off = set(mapping.get("off", []))
     fields = tuple(field for field in FIELDS if field.name not in off)
-    fields += tuple(custom_field(key) for key in mapping.get("custom", []))
+    custom = tuple(custom_field(key) for key in mapping.get("custom", []))
     region = get(app, "default_region", user_id=user_id)
-    return FieldTable(fields, app.crm.limits(), region)
+    limits = app.crm.limits()
+    # The adapter's one limit for all custom fields, whatever they are called.
+    limit = limits.pop(CUSTOM_PREFIX, None)
+    if limit is not None:
+        limits |= {field.name: limit for field in custom}
+    return FieldTable(fields + custom, limits, region)
 
 
 def account_defaults(app: App) -> AccountDefaults:

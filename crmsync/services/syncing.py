@@ -21,6 +21,7 @@ from crmsync.errors import (
 from crmsync.ports import CycleReport, CycleState
 from crmsync.services import settings
 from crmsync.services.app import App
+from crmsync.services.telling import cycle_json
 from crmsync.storage import cycles, history, leases, people
 from crmsync.storage.database import Database
 from crmsync.storage.leases import Lease
@@ -311,35 +312,3 @@ def _close_dry(
     app: App,
 ) -> None:
     cycles.close_cycle(copy, cycle_id, report, requests, now=app.clock.now())
-
-
-def cycle_json(row: Any) -> dict[str, Any]:
-    """Return a cycle as `sync run --json` prints it."""
-    from crmsync.services.reporting import iso
-
-    return {
-        "id": row.id,
-        "user": row.email,
-        "kind": row.kind,
-        "state": row.state,
-        "started_at": iso(row.started_at),
-        "finished_at": iso(row.finished_at),
-        "dry_run": row.is_dry,
-        "counts": row.counts or cycles.empty_counts(),
-        "requests": row.requests or {"google": 0, "crm": 0},
-        "error": _error(row),
-    }
-
-
-def _error(row: Any) -> dict[str, Any] | None:
-    from crmsync.engine.guard import OBJECTIONS
-
-    if row.error:
-        return dict(row.error)
-    if row.state == CycleState.HELD.value:
-        return {
-            "code": row.objection,
-            "message": OBJECTIONS.get(row.objection, row.objection),
-            "next_step": f"crm-sync history show {row.id}, then approve or reject it.",
-        }
-    return None

@@ -39,6 +39,18 @@ def test_the_survivor_takes_what_it_lacks_and_the_loser_is_gone(
     }
 
 
+@pytest.mark.rule("CON-17", "CON-21")
+def test_custom_fields_are_taken_where_the_survivor_has_none(conn: Connection) -> None:
+    keep = make_contact(conn, **{"custom:Size": "38"})
+    lose = make_contact(conn, **{"custom:Size": "40", "custom:Badge": "7"})
+
+    merged = merging.merge(conn, keep.id, lose_id=lose.id)
+
+    assert merged.row == contacts.get(conn, keep.id)
+    assert merged.row.values == keep.values | {"custom:Badge": "7"}
+    assert merged.left_out == {"custom:Size": "40"}
+
+
 @pytest.mark.rule("CON-21")
 def test_memberships_move_to_the_survivor_and_the_feed_shows_it(
     conn: Connection,

@@ -5,17 +5,53 @@ from __future__ import annotations
 import random
 import re
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from hashlib import blake2b
+from datetime import date
 from typing import Any
 
-Json = dict[str, Any]
+from tests.standin.basics import (
+    Clock,
+    Json,
+    Refusal,
+    digest,
+    invalid,
+    not_found,
+    written,
+)
 
 READABLE = frozenset(
-    ["addresses", "ageRanges", "biographies", "birthdays", "calendarUrls", "clientData", "coverPhotos", "emailAddresses", "events", "externalIds", "genders", "imClients", "interests", "locales", "locations", "memberships", "metadata", "miscKeywords", "names", "nicknames", "occupations", "organizations", "phoneNumbers", "photos", "relations", "sipAddresses", "skills", "urls", "userDefined"]
+    [
+        "addresses",
+        "ageRanges",
+        "biographies",
+        "birthdays",
+        "calendarUrls",
+        "clientData",
+        "coverPhotos",
+        "emailAddresses",
+        "events",
+        "externalIds",
+        "genders",
+        "imClients",
+        "interests",
+        "locales",
+        "locations",
+        "memberships",
+        "metadata",
+        "miscKeywords",
+        "names",
+        "nicknames",
+        "occupations",
+        "organizations",
+        "phoneNumbers",
+        "photos",
+        "relations",
+        "sipAddresses",
+        "skills",
+        "urls",
+        "userDefined",
+    ]
 )
 WRITABLE = READABLE - {"ageRanges", "coverPhotos", "metadata", "photos", "skills"}
 SINGLETONS = frozenset({"biographies", "birthdays", "genders", "names"})
@@ -29,66 +65,10 @@ SYSTEM_GROUPS = {
     "coworkers": "Kolleger",
     "chatBuddies": "Chatkontakter",
     "blocked": "Blokerede",
-    "all": "Alle",
+    "all": "Samtlige",
 }
 OUTPUT_ONLY = frozenset({"canonicalForm", "formattedType", "futureField", "metadata"})
 NAME_OUTPUT = frozenset({"displayName", "displayNameLastFirst", "unstructuredName"})
-
-
-class Refusal(Exception):
-    """An answer in the shape of google.rpc.Status."""
-
-    def __init__(
-        self, code: int, status: str, message: str, details: list[Json] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
-        self.details = details
-
-    def body(self) -> Json:
-        error: Json = {"code": self.code, "message": str(self), "status": self.status}
-        if self.details:
-            error["details"] = self.details
-        return {"error": error}
-
-
-def invalid(message: str) -> Refusal:
-    return Refusal(400, "INVALID_ARGUMENT", message)
-
-
-def not_found() -> Refusal:
-    return Refusal(404, "NOT_FOUND", "Requested entity was not found.")
-
-
-class Clock:
-    """The time of the service, which a test may move and which runs ahead of ours."""
-
-    def __init__(self, ahead: float) -> None:
-        self.ahead = ahead
-        self.moved = 0.0
-        self._last = 0
-        self._lock = threading.Lock()
-
-    def now(self) -> float:
-        return time.time() + self.moved
-
-    def stamp(self) -> int:
-        """Nanoseconds as the service writes them; no two stamps are equal."""
-        with self._lock:
-            now = time.time_ns() + int((self.moved + self.ahead) * 1_000_000_000)
-            self._last = max(self._last + 1, now)
-            return self._last
-
-
-def written(stamp: int) -> str:
-    seconds, nanoseconds = divmod(stamp, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
-
-
-def digest(*parts: object) -> str:
-    return blake2b(repr(parts).encode(), digest_size=9).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -268,7 +248,7 @@ def _shown_item(name: str, stored: Json) -> Json:
         if re.fullmatch(r"\+[1-9]\d{7,14}", digits):
             item["canonicalForm"] = digits
     if kind := item.get("type"):
-        item["formattedType"] = f"{str(kind).capitalize()} (lokal)"
+        item["formattedType"] = f"{str(kind).capitalize()} (hér)"
     return item
 
 

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
+from tests.standin.basics import Json, Refusal, digest, invalid, not_found
 from tests.standin.book import (
     READABLE,
     WRITABLE,
     Book,
-    Clock,
     Group,
-    Json,
     Person,
-    Refusal,
     clean_fields,
-    digest,
-    invalid,
-    not_found,
     show_person,
     without_defaults,
 )
-
-Query = Mapping[str, list[str]]
-Expiry = Literal["FAILED_PRECONDITION", "INVALID_ARGUMENT", "410"]
+from tests.standin.paging import (
+    Page,
+    Pager,
+    Query,
+    SyncToken,
+    mask_of,
+    names_of,
+    one,
+    whole,
+    with_profile,
+)
 
 GROUP_FIELDS = frozenset({"clientData", "groupType", "memberCount", "metadata", "name"})
 READ_GROUP = "groupType,memberCount,metadata,name"
@@ -37,13 +38,6 @@ WROTE_GROUP = "groupType,metadata,name"
 NOT_PARAMETERS = frozenset(
     {"alt", "access_token", "callback", "fields", "key", "prettyPrint", "quotaUser"}
 )
-PAGE_LIMIT = 1000
-WEEK = 7 * 24 * 3600.0
-SOURCES = frozenset(
-    f"READ_SOURCE_TYPE_{kind}"
-    for kind in "UNSPECIFIED PROFILE CONTACT DOMAIN_CONTACT OTHER_CONTACT".split()
-)
-EXPIRED = "Sync token is expired. Clear local cache and retry call without the sync "
 STALE = (
     "Request person.etag is different than the current person.etag. "
     "Clear local cache and get the latest person."
@@ -54,94 +48,8 @@ NO_ETAG = (
 )
 
 
-@dataclass
-class Habits:
-    """What a test may choose about the service."""
-
-    page_cap: int = 37
-    feed_delay: float = 0.0
-    write_seconds: float = 0.01
-    expired_as: Expiry = "FAILED_PRECONDITION"
-    source_etag_passes: bool = False
-
-
-@dataclass
-class SyncToken:
-    book: Book
-    kind: str
-    parameters: str
-    place: int
-    born: float
-    dead: bool = False
-
-
-@dataclass
-class Page:
-    book: Book
-    parameters: str
-    key: str
-    rows: list[Json]
-    start: int
-    size: int
-    extra: Json
-    next_sync: SyncToken | None
-
-
-def one(query: Query, name: str, default: str = "") -> str:
-    return query.get(name, [default])[-1]
-
-
-def whole(query: Query, name: str) -> int:
-    try:
-        return int(one(query, name, "0") or "0")
-    except ValueError:
-        raise invalid(f"{name} has to be a number.")
-
-
-def mask_of(value: Any, called: str, allowed: frozenset[str]) -> frozenset[str]:
-    if not isinstance(value, str) or not value.strip():
-        raise invalid(f"{called} has to name at least one field.")
-    paths = [p.strip() for p in value.split(",") if p.strip()]
-    for path in paths:
-        if path not in allowed:
-            raise invalid(f"Invalid {called} mask path: {path}")
-    return frozenset(paths)
-
-
-def with_profile(sources: Any) -> bool:
-    if not sources:
-        return True
-    if isinstance(sources, str):
-        sources = [sources]
-    if not set(sources) <= SOURCES:
-        raise invalid("A source type is not one of the enumeration.")
-    return not {"READ_SOURCE_TYPE_PROFILE", "READ_SOURCE_TYPE_UNSPECIFIED"}.isdisjoint(
-        sources
-    )
-
-
-def names_of(value: Any, most: int, *, called: str = "resource names") -> list[str]:
-    if not isinstance(value, list) or not value:
-        raise invalid(f"There are no {called} in the request.")
-    if len(value) > most:
-        raise invalid(f"More than {most} {called} in one request.")
-    return list(dict.fromkeys(str(v) for v in value))
-
-
-def opaque() -> str:
-    """Make a long token with everything in it that an address must not hold bare."""
-    text = base64.b64encode(secrets.token_bytes(301)).decode()
-    return f"CP+/{text[:200]}+/{text[200:]}=="
-
-
-class People:
+class People(Pager):
     """Every method gets the book, what the path names, the query and the body."""
-
-    def __init__(self, habits: Habits, clock: Clock) -> None:
-        self.habits = habits
-        self.clock = clock
-        self.sync_tokens: dict[str, SyncToken] = {}
-        self.pages: dict[str, Page] = {}
 
     # --- reading people
     def connections(self, book: Book, _: str, query: Query, __: Json) -> Json:
@@ -151,20 +59,20 @@ class People:
         order = one(query, "sortOrder", "LAST_MODIFIED_ASCENDING")
         if sync_wanted and order == "LAST_MODIFIED_DESCENDING":
             raise invalid("This sortOrder does not go with a sync.")
-        size = self._page_size(query, 100)
+        size = self.page_size(query, 100)
         bare = {
             k: v for k, v in query.items() if k not in {"pageToken", "syncToken"}
         }.items()
         parameters = digest(sorted((k, v) for k, v in bare if k not in NOT_PARAMETERS))
         before = one(query, "syncToken")
         if token := one(query, "pageToken"):
-            return self._page(token, book, parameters + before)
+            return self.page(token, book, parameters + before)
         extra: Json = {}
         if before or sync_wanted:
             end = book.person_feed.end(self.habits.feed_delay)
         else:
             end = len(book.person_feed.log)
-        start = self._sync_start(before, book, "people", parameters) if before else None
+        start = self.sync_start(before, book, "people", parameters) if before else None
         rows = []
         for change in book.person_feed.between(start.place if start else 0, end):
             if isinstance(change.after, Person):
@@ -177,7 +85,8 @@ class People:
             elif start and not change.quiet:
                 gone: Json = {"resourceName": change.name}
                 rows.append(
-                    gone | ({"metadata": {"deleted": True}} if "metadata" in mask else {})
+                    gone
+                    | ({"metadata": {"deleted": True}} if "metadata" in mask else {})
                 )
         if not (before or sync_wanted):
             self._sort(rows, order)
@@ -195,7 +104,7 @@ class People:
             extra,
             next_sync if sync_wanted else None,
         )
-        return self._cut(page)
+        return self.cut(page)
 
     @staticmethod
     def _sort(rows: list[Json], order: str) -> None:
@@ -246,67 +155,6 @@ class People:
         }
         shown = {k: v for k, v in every.items() if k in mask}
         return {"resourceName": "people/me", "etag": '%"me"%'} | shown
-
-    # --- pages and tokens, for people and labels
-    @staticmethod
-    def _page_size(query: Query, default: int) -> int:
-        size = whole(query, "pageSize")
-        if not 0 <= size <= PAGE_LIMIT:
-            raise invalid(f"pageSize lies between 1 and {PAGE_LIMIT}.")
-        return size or default
-
-    def _page(self, token: str, book: Book, parameters: str) -> Json:
-        page = self.pages.get(token)
-        if page is None or page.book is not book:
-            raise invalid("This page token was not given out here.")
-        if page.parameters != parameters:
-            raise invalid("Parameters differ from those that gave the page token.")
-        return self._cut(page)
-
-    def _cut(self, page: Page) -> Json:
-        end = page.start + min(page.size, self.habits.page_cap)
-        answer: Json = dict(page.extra)
-        if rows := page.rows[page.start : end]:
-            answer[page.key] = rows
-        if end < len(page.rows):
-            token = opaque()
-            self.pages[token] = replace(page, start=end)
-            answer["nextPageToken"] = token
-        elif page.next_sync:
-            token = opaque()
-            self.sync_tokens[token] = page.next_sync
-            answer["nextSyncToken"] = token
-        return answer
-
-    def _sync_start(
-        self, token: str, book: Book, kind: str, parameters: str
-    ) -> SyncToken:
-        known = self.sync_tokens.get(token)
-        if known is None or known.book is not book or known.kind != kind:
-            raise invalid("This sync token was not given out here.")
-        if known.parameters != parameters:
-            raise invalid("Parameters differ from those that gave the sync token.")
-        if known.dead or self.clock.now() - known.born > WEEK:
-            raise self._expired(kind)
-        return known
-
-    def _expired(self, kind: str) -> Refusal:
-        how = self.habits.expired_as
-        if how == "410":
-            return Refusal(410, "ABORTED", "The sync token has become too old.")
-        info = {
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": "EXPIRED_SYNC_TOKEN",
-            "domain": "people.googleapis.com",
-        }
-        note = {
-            "@type": "type.googleapis.com/google.rpc.LocalizedMessage",
-            "locale": "da",
-            "message": "Synkroniseringen skal begynde forfra.",
-        }
-        return Refusal(
-            400, how, EXPIRED + "token.", [note, info] if kind == "people" else None
-        )
 
     # --- writing people
     def create(self, book: Book, _: str, query: Query, body: Json) -> Json:
@@ -434,11 +282,11 @@ class People:
     # --- labels
     def groups(self, book: Book, _: str, query: Query, __: Json) -> Json:
         mask = self._group_mask(query.get("groupFields"), READ_GROUP)
-        size = self._page_size(query, 30)
+        size = self.page_size(query, 30)
         before = one(query, "syncToken")
         if token := one(query, "pageToken"):
-            return self._page(token, book, before)
-        start = self._sync_start(before, book, "groups", "") if before else None
+            return self.page(token, book, before)
+        start = self.sync_start(before, book, "groups", "") if before else None
         end = book.group_feed.end(0)
         rows: list[Json] = []
         for change in book.group_feed.between(start.place if start else 0, end):
@@ -449,7 +297,7 @@ class People:
                 rows.append(gone | {"metadata": {"deleted": True}})
         born = start.born if start else self.clock.now()
         next_sync = SyncToken(book, "groups", "", end, born)
-        return self._cut(
+        return self.cut(
             Page(book, before, "contactGroups", rows, 0, size, {}, next_sync)
         )
 

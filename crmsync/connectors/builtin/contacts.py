@@ -6,6 +6,7 @@ called through its functions only, and no transaction spans it and our own state
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from sqlalchemy import Connection
 from crm import contacts, feed, groups, lookup
 from crm.accounts import AccountRule
 from crm.common import EVERYONE, Author
-from crm.fields import FIELDS, LIMITS
+from crm.fields import FIELDS, limit_of
 from crm.rows import ContactEdit, ContactRow, NewContact
 from crmsync.connectors.builtin.faults import (
     REFUSALS,
@@ -57,7 +58,8 @@ class BuiltinOptions:
         account_type, account_status, account_owner: of new accounts; new contacts get
             the same owner (CON-9).
         ambiguous_account: take the first of several accounts of a name, or ask.
-        fields: the mapped fields; what an admin took out of the table is not read.
+        fields: the mapped fields, custom ones as `custom:<key>`; what an admin took out
+            of the table is not read.
         batch_size: records per write call, and so per transaction.
     """
 
@@ -107,8 +109,8 @@ class BuiltinContacts:
 
     @property
     def limits(self) -> Mapping[str, int]:
-        """Characters the CRM takes per field (CON-15)."""
-        return LIMITS
+        """Characters the CRM takes per mapped field, custom ones too (CON-15)."""
+        return {name: limit_of(name) for name in self._options.fields}
 
     def open(self, memo: Mapping[str, str], *, verify: bool, may_write: bool) -> Opened:
         """Make sure that the Contact Sync Group is there and the person's to see.
@@ -136,8 +138,8 @@ class BuiltinContacts:
         page may be empty; it carries the next cursor.
 
         Raises:
-            CursorExpired: if the cursor is not one of this group, or lies ahead of the
-                CRM (its database is an older copy).
+            CursorExpired: if the cursor is not one of this group, was made for other
+                fields, or lies ahead of the CRM (its database is an older copy).
             Retryable: the database is busy.
         """
         if cursor is None:
@@ -177,14 +179,22 @@ class BuiltinContacts:
                 return
 
     def _cursor(self, place: int) -> str:
-        """Name the group too: another group's members are not changes of this one."""
-        return f"{self._options.group_id}:{place}"
+        """Name the scope too: what is new in another one are no changes of this one."""
+        return f"{self._scope()}:{place}"
+
+    def _scope(self) -> str:
+        """Name the group and the mapped fields, so that a new field is read once."""
+        fields = "\x1f".join(sorted(self._options.fields)).encode()
+        digest = hashlib.blake2b(fields, digest_size=8).hexdigest()
+        return f"{self._options.group_id}:{digest}"
 
     def _place_in_feed(self, cursor: str) -> int:
-        group_id, _, place = cursor.rpartition(":")
-        is_ours = group_id == self._options.group_id
+        scope, _, place = cursor.rpartition(":")
+        is_ours = scope == self._scope()
         if not is_ours or not (place.isascii() and place.isdigit()):
-            raise CursorExpired("The cursor is not one of this Contact Sync Group.")
+            raise CursorExpired(
+                "The cursor is not one of this Contact Sync Group and these fields."
+            )
         return int(place)
 
     def fetch(self, remote_ids: Sequence[str]) -> Mapping[str, Remote]:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from crm.errors import AmbiguousAccount, BadValue
 from crm.errors import NotFound as NotInCrm
 from crmsync.errors import InvalidRecord, OutcomeUnknown, ProviderDown
-from crmsync.records.contacts import FIELDS
+from crmsync.records.contacts import CUSTOM_PREFIX, FIELDS
 
 REFUSALS = (BadValue, AmbiguousAccount, NotInCrm)
 """What the CRM raises about one record of a batch."""
@@ -82,9 +82,11 @@ def refusal(error: BadValue | AmbiguousAccount | NotInCrm) -> InvalidRecord:
     if isinstance(error, AmbiguousAccount):
         return _ambiguous(error)
     if isinstance(error, BadValue):
-        label = _LABELS.get(error.field, error.field)
+        is_custom = error.field.startswith(CUSTOM_PREFIX)
+        custom = error.field.removeprefix(CUSTOM_PREFIX)
+        label = _LABELS.get(error.field, custom)
         reason = str(error).removeprefix(f"{error.field} ")
-        known = (error.field,) if error.field in _LABELS else ()
+        known = (error.field,) if is_custom or error.field in _LABELS else ()
         return InvalidRecord(f"The CRM refuses the contact: {label} {reason}.", known)
     gone = InvalidRecord(
         f"The CRM refuses the contact: {error}.", ("company",), code="account_gone"

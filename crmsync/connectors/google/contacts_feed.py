@@ -27,11 +27,6 @@ SPREAD_SECONDS = 86_400
 CUT_AT = 100
 """A listing shows at most so many addresses and phones of a person."""
 
-PARAMS = hashlib.blake2b(
-    f"{LIST_FIELDS}|{SOURCES}|{PAGE_SIZE}|True".encode(), digest_size=8
-).hexdigest()
-"""Fingerprint of the parameters that must not change along with a sync token."""
-
 Fetch = Callable[[Sequence[str]], Mapping[str, Remote]]
 
 
@@ -42,7 +37,7 @@ class Cursor:
     Attributes:
         token: Google's sync token.
         full_at: when the full read began that it goes back to, in seconds.
-        params: fingerprint of the listing's parameters.
+        params: fingerprint of the listing's parameters and of the mapped fields.
         label: the label that membership was read for.
     """
 
@@ -133,7 +128,8 @@ class Feed:
 
     def _checked(self, text: str, now: datetime) -> Cursor:
         cursor = Cursor.from_text(text)
-        if cursor.params != PARAMS or cursor.label != self._reading().label:
+        reading = self._reading()
+        if cursor.params != _params(reading) or cursor.label != reading.label:
             raise CursorExpired("The label or the fields that are read have changed.")
         age = now.timestamp() - cursor.full_at
         if not 0 <= age <= self._longest.total_seconds():
@@ -143,7 +139,8 @@ class Feed:
     def _cursor(self, token: str, full_at: float) -> str | None:
         if not token:
             return None
-        return Cursor(token, full_at, PARAMS, self._reading().label).to_text()
+        reading = self._reading()
+        return Cursor(token, full_at, _params(reading), reading.label).to_text()
 
     def _page(self, tokens: Mapping[str, str], *, is_incremental: bool) -> Wire:
         try:
@@ -171,6 +168,17 @@ class Feed:
             # The tombstone of a former name speaks of a contact that lives on.
             if not (record.is_gone and record.remote_id in former)
         )
+
+
+def _params(reading: Reading) -> str:
+    """Return the fingerprint of what must not change along with a sync token.
+
+    The mapped fields belong to it: a field that is switched on has to be compared
+    in contacts that have not changed since (CON-17).
+    """
+    names = "\x1f".join(sorted(reading.table.names))
+    text = f"{LIST_FIELDS}|{SOURCES}|{PAGE_SIZE}|True|{names}"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _people(page: Wire) -> list[dict[str, Any]]:

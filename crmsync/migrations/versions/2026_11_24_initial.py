@@ -460,6 +460,7 @@ def _crm_contact() -> None:
         ),
         sa.Column("birthday", sa.Date()),
         sa.Column("notes", sa.Text(), server_default="", nullable=False),
+        sa.Column("custom", _JSON, server_default="{}", nullable=False),
         _refers("crm_contact", "account_id", "crm_account.id"),
         _key("crm_contact", "id"),
         _unique("uq_crm_contact_change_seq", "change_seq"),

@@ -1,0 +1,1 @@
+"""Filling accounts with real files (spec RUN-6)."""

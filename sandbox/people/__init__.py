@@ -1,0 +1,1 @@
+"""People API v1: contacts and contact groups (contract section 4)."""

@@ -1,0 +1,78 @@
+"""Every behaviour that is unsure, or that a test wants to turn, as a named switch.
+
+The comment of each names the section of the contract it stands for; [M] means that
+nobody has seen Google do it and the default is the stricter reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(slots=True)
+class Switches:
+    # --- people: visibility and feeds
+    delay: float = 2.0  # 4.4.8: seconds until the feed shows a write
+    feed_overlap: float = 0.0  # section 9: repeat what changed that recently
+    short_pages: bool = False  # 11.14: pages shorter than asked, some empty
+    shuffle_items: bool = True  # 4.2: items have no guaranteed order
+    shuffle_created: bool = True  # 4.6: createdPeople in any order
+    sync_expired_status: str = "INVALID_ARGUMENT"  # 2.3; or FAILED_PRECONDITION
+    sync_token_days: float = 7.0  # 4.4.6
+    sync_token_chain_renews: bool = False  # 4.4.6 [M]
+    # --- people: writes
+    accept_source_etag: bool = False  # 0.4
+    require_contact_source: bool = True  # 4.5
+    batch_atomic: bool = True  # 4.6 [M]
+    batch_delete_unknown: str = "fail"  # 4.6 [M]; or ignore
+    rename_on_verified_email: bool = True  # 4.3
+    old_names_resolve: bool = True  # section 12
+    contact_cap: int = 25_000  # 4.9, trash included
+    trash_days: float = 30.0  # 4.5
+    group_names_case_sensitive: bool = False  # 4.7
+    concurrent_mutates: str = "aborted"  # 4.6; or unavailable, latency
+    concurrent_latency: float = 0.2  # 4.6: what the second one waits in any case
+    mutate_seconds: float = 0.0  # how long a mutate holds the account
+    # --- quotas, section 4.9
+    quota: bool = True
+    critical_reads_per_minute: int = 90
+    reads_per_minute: int = 180
+    photo_writes_per_minute: int = 60
+    full_syncs_per_minute: int = 10  # 4.4.7: exists, value unknown
+    batch_cost: str = "one"  # section 12; or each
+    write_quota_executes: bool = False  # 2.4 [M]: 429 after the write was done
+    fbs_budget: int = 0  # 4.9: writes per six hours; 0 is no limit
+    retry_after: int = 0  # 2.4: seconds in a Retry-After header; 0 is none
+    # --- OAuth
+    consent: str = "page"  # or auto
+    oauth_testing: bool = False  # 3.6: refresh tokens live seven days
+    access_token_seconds: int = 3599  # 3.3
+    code_seconds: int = 600  # 3.3 [M]
+    refresh_tokens_per_account: int = 100  # 3.6
+    revoked_access_tokens_live: bool = False  # 3.6 [M]
+    scope_in_callback: bool = True  # 3.2 [M]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def update(self, values: dict[str, Any]) -> None:
+        """Set what is given.
+
+        Raises:
+            ValueError: a name or a type does not fit; nothing is changed then.
+        """
+        known = {f.name: type(getattr(self, f.name)) for f in fields(self)}
+        cleaned: dict[str, Any] = {}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"unknown switch {name!r}")
+            wanted = known[name]
+            if wanted is float and type(value) is int:
+                cleaned[name] = float(value)
+            elif type(value) is wanted:
+                cleaned[name] = value
+            else:
+                raise ValueError(f"switch {name!r} takes {wanted.__name__}")
+        for name, value in cleaned.items():
+            setattr(self, name, value)
