@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from crmsync.engine.guard import Allowance
+from crmsync.engine.guard import Allowance, Totals
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.errors import CrmSyncError
 from crmsync.records.remote import Link, Remote
@@ -440,7 +440,7 @@ class SyncState(Protocol):
         ...
 
     def unsettled(self) -> Sequence[Item]:
-        """Return items of earlier cycles that were sent and have no outcome."""
+        """Return items that were sent and have no outcome yet."""
         ...
 
     def held(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Item]:
@@ -467,9 +467,13 @@ class CycleReport:
         objection: code of `guard.OBJECTIONS` if held.
         error: code, message and next step if failed, partial or paused.
         unchanged: records read and equal.
+        totals: what a held plan amounts to; who approves accepts this.
+        is_accepted: the cycle was allowed to write (WEB-2).
     """
 
     state: CycleState
     objection: str | None = None
     error: Mapping[str, Any] | None = None
     unchanged: int = 0
+    totals: Totals | None = None
+    is_accepted: bool = False

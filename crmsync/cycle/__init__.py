@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from crmsync.cycle.applying import apply
 from crmsync.cycle.labels import open_sides
-from crmsync.cycle.outcomes import Applied
 from crmsync.cycle.pairing import pair_side
 from crmsync.cycle.planning import Plan, emptied_side, plan_links
 from crmsync.cycle.reading import read_side
@@ -57,7 +56,12 @@ def run_cycle(run: Run) -> CycleReport:
 
 
 def _ended(state: CycleState, error: CrmSyncError, progress: Progress) -> CycleReport:
-    return CycleReport(state, error=describe(error), unchanged=progress.unchanged)
+    return CycleReport(
+        state,
+        error=describe(error),
+        unchanged=progress.unchanged,
+        is_accepted=progress.is_accepted,
+    )
 
 
 def _run(run: Run, progress: Progress) -> CycleReport:
@@ -67,36 +71,35 @@ def _run(run: Run, progress: Progress) -> CycleReport:
     settle(run, progress)
     failures = 0
     for turn in range(_ROUNDS):
-        objected, poisoned = _plan(run, progress)
-        failures += poisoned
+        plan, objected = _plan(run, progress)
+        failures += plan.poisoned
         if run.is_dry:
             return CycleReport(CycleState.SUCCEEDED, unchanged=progress.unchanged)
         if objected is not None:
             return CycleReport(
-                CycleState.HELD, objection=objected, unchanged=progress.unchanged
+                CycleState.HELD,
+                objection=objected,
+                unchanged=progress.unchanged,
+                totals=plan.totals,
             )
+        progress.is_accepted = True
         applied = apply(run)
         failures += applied.failures
         if applied.stopped is not None:
             return _ended(CycleState.PARTIAL, applied.stopped, progress)
         if not applied.mismatches:
-            return _finished(applied, failures, progress)
+            break
         if turn == _ROUNDS - 1:
             failures += applied.mismatches
-    return _finished(Applied(), failures, progress)
+    return CycleReport(
+        CycleState.PARTIAL if failures else CycleState.SUCCEEDED,
+        unchanged=progress.unchanged,
+        is_accepted=True,
+    )
 
 
-def _finished(applied: Applied, failures: int, progress: Progress) -> CycleReport:
-    state = CycleState.PARTIAL if failures else CycleState.SUCCEEDED
-    return CycleReport(state, unchanged=progress.unchanged)
-
-
-def _plan(run: Run, progress: Progress) -> tuple[str | None, int]:
-    """Plan everything that is staged.
-
-    Returns:
-        Why a person must look first, if so, and how many records were set aside.
-    """
+def _plan(run: Run, progress: Progress) -> tuple[Plan, str | None]:
+    """Plan everything that is staged; say why a person must look first, if so."""
     links = run.state.link_count()
     progress.confirms = progress.confirms or links > 0
     plan = Plan()
@@ -105,7 +108,7 @@ def _plan(run: Run, progress: Progress) -> tuple[str | None, int]:
         pair_side(run, side, progress, plan)
     allowance = run.state.allowance()
     if run.asks_first and allowance is None and not run.is_dry:
-        return "first_cycle", plan.poisoned
+        return plan, "first_cycle"
     objected = objection(
         plan.totals,
         links,
@@ -113,4 +116,4 @@ def _plan(run: Run, progress: Progress) -> tuple[str | None, int]:
         allowance or Allowance(),
         emptied_side(plan, links),
     )
-    return objected, plan.poisoned
+    return plan, objected

@@ -273,10 +273,12 @@ def _decided(
         return None
     if chosen is not None and chosen.kind is ChoiceKind.LINK:
         target = _chosen(run, remote.side.other, chosen.target)
-        if target is not None:
+        if target is not None and target.remote_id not in taken:
             taken.add(target.remote_id)
             return _linked(run, remote, target, "chosen")
-    decision = _by_key(run, remote, around) or _by_identity(run, remote, around, taken)
+    decision = _by_key(run, remote, around, taken) or _by_identity(
+        run, remote, around, taken
+    )
     if decision.verdict is Verdict.LINK:
         target = around.others[decision.candidates[0]]
         taken.add(target.remote_id)
@@ -294,23 +296,33 @@ def _chosen(run: Run, side: SideName, target: str) -> Remote | None:
     return None if remote.is_gone else remote
 
 
-def _by_key(run: Run, remote: Remote, around: _Neighbourhood) -> Decision | None:
+def _by_key(
+    run: Run, remote: Remote, around: _Neighbourhood, taken: set[str]
+) -> Decision | None:
     """Decide by the key that one of the two records carries (CON-20)."""
     origin = run.origin_of(remote.key)
+    if origin and remote.side is SideName.GOOGLE and _is_one_of_several(run, origin):
+        return Decision(Verdict.HOLD, "several_candidates", (origin,))
     carriers = [
         other.remote_id
         for other in around.others.values()
         if other.remote_id == origin or run.origin_of(other.key) == remote.remote_id
     ]
-    if len(carriers) == 1:
+    if len(carriers) == 1 and carriers[0] not in taken:
         return Decision(Verdict.LINK, "key", (carriers[0],))
-    if len(carriers) > 1:
+    if carriers:
         return Decision(Verdict.HOLD, "several_candidates", tuple(sorted(carriers)))
     if origin and remote.side is SideName.GOOGLE:
         linked = run.state.links_by(SideName.CRM, [origin])
         if origin in linked:
             return Decision(Verdict.HOLD, "copy_of_linked", (origin,))
     return None
+
+
+def _is_one_of_several(run: Run, origin: str) -> bool:
+    """Whether more than one Google contact carries a key of the same CRM contact."""
+    found = run.state.directory_find([f"o:{origin}"])
+    return len({i for ids in found.values() for i in ids}) > 1
 
 
 def _by_identity(

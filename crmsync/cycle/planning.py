@@ -30,11 +30,13 @@ class Plan:
         size: planned items, held and skipped ones not counted.
         out: linked records that left, per side.
         poisoned: records that our own code could not digest.
+        survivors: records that took over a link in this plan (CON-21).
     """
 
     totals: Totals = field(default_factory=Totals)
     size: int = 0
     poisoned: int = 0
+    survivors: set[tuple[SideName, str]] = field(default_factory=set)
     out: dict[SideName, int] = field(
         default_factory=lambda: {SideName.CRM: 0, SideName.GOOGLE: 0}
     )
@@ -99,7 +101,7 @@ def _plan_page(
         facts = _facts(run, subject)
         for side in SideName:
             plan.out[side] += int(facts.is_out(side))
-        moved = _merged_elsewhere(run, facts)
+        moved = _merged_elsewhere(run, facts, plan)
         if moved is not None:
             draft.links.append(moved)
             draft.unstage += _staged_of(subject)
@@ -257,7 +259,7 @@ def _is_pristine(run: Run, subject: Subject) -> bool:
     return run.table.are_same(values, link.base.google)
 
 
-def _merged_elsewhere(run: Run, facts: Facts) -> Link | None:
+def _merged_elsewhere(run: Run, facts: Facts, plan: Plan) -> Link | None:
     """Return the link moved to the survivor of a merge, if there is one (CON-21).
 
     A deleted record whose address stands in a selected, unlinked record of the same
@@ -267,7 +269,8 @@ def _merged_elsewhere(run: Run, facts: Facts) -> Link | None:
         if not facts.is_gone(side) or facts.is_out(side.other):
             continue
         survivor = _survivor(run, facts, side)
-        if survivor is not None:
+        if survivor is not None and (side, survivor.remote_id) not in plan.survivors:
+            plan.survivors.add((side, survivor.remote_id))
             return _moved(facts.link, survivor, side)
     return None
 

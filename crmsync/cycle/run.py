@@ -86,6 +86,7 @@ class Progress:
         unchanged: records read and equal.
         was_restored: the label was made again in this cycle.
         was_verified: the label was looked at in this cycle.
+        is_accepted: the plan passed the guards, so the cycle may write.
         confirms: Google records are read themselves before they are paired.
         resend: creates without an outcome that may be sent again, by origin.
         waiting: origins whose create still waits for its outcome.
@@ -96,6 +97,7 @@ class Progress:
     was_restored: bool = False
     was_verified: bool = False
     confirms: bool = False
+    is_accepted: bool = False
     resend: dict[tuple[SideName, str], Item] = field(default_factory=dict)
     waiting: set[tuple[SideName, str]] = field(default_factory=set)
     pending: dict[str, Item] = field(default_factory=dict)

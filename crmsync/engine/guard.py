@@ -84,11 +84,14 @@ def objection(
         emptied: a side that shows none of the linked records any more.
     """
     allowed = allowance.totals
+    bound = threshold(links, policy)
     removed = totals.removals + totals.blanked
-    accepted = allowed.removals + allowed.blanked
-    if removed > max(threshold(links, policy), accepted):
+    if removed > max(bound, allowed.removals + allowed.blanked):
         return "mass_deletion"
-    if emptied is not None and totals.removals > accepted:
+    if totals.removals > max(bound, allowed.removals):
+        # Accepted blankings do not pay for removals.
+        return "mass_deletion"
+    if emptied is not None and totals.removals > allowed.removals:
         return "side_emptied"
     if totals.creates > allowed.creates + policy.hold_creates:
         return "mass_creation"

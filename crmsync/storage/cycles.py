@@ -62,7 +62,7 @@ def resume_cycle(
             .values(
                 state=CycleState.RUNNING.value,
                 objection="",
-                allowance=_allowance_to_json(allowance),
+                allowance=asdict(allowance.totals),
                 started_at=now,
                 finished_at=None,
             )
@@ -80,11 +80,7 @@ def abandon(connection: Connection, pair_id: str, now: datetime) -> None:
     mine = t.items.c.cycle_id.in_(ids)
     never_sent = and_(t.items.c.state == "planned", t.items.c.sent_at == 0)
     connection.execute(delete(t.items).where(mine, never_sent))
-    connection.execute(
-        update(t.items)
-        .where(mine, t.items.c.state.in_(["planned", "sent"]))
-        .values(state=ItemState.UNKNOWN.value)
-    )
+    _leave_open(connection, mine)
     connection.execute(
         update(t.cycles)
         .where(t.cycles.c.id.in_(ids))
@@ -93,13 +89,26 @@ def abandon(connection: Connection, pair_id: str, now: datetime) -> None:
 
 
 def drop_plan(connection: Connection, cycle_id: str) -> None:
-    """Delete a cycle's items that were never sent."""
+    """Delete a cycle's items that were never sent; the others keep waiting."""
+    mine = t.items.c.cycle_id == cycle_id
     connection.execute(
         delete(t.items).where(
-            t.items.c.cycle_id == cycle_id,
+            mine,
             t.items.c.state.in_(["planned", "held", "skipped"]),
             t.items.c.sent_at == 0,
         )
+    )
+    _leave_open(connection, mine)
+
+
+def _leave_open(connection: Connection, mine: Any) -> None:
+    """Give items without an outcome to the next cycle, which looks for them."""
+    was_sent = or_(
+        t.items.c.state == "sent",
+        and_(t.items.c.state == "planned", t.items.c.sent_at > 0),
+    )
+    connection.execute(
+        update(t.items).where(mine, was_sent).values(state=ItemState.UNKNOWN.value)
     )
 
 
@@ -121,9 +130,17 @@ def close_cycle(
             connection, cycle_id, planned=held or row.is_dry, unchanged=report.unchanged
         )
         error = dict(report.error) if report.error else None
+        if not held:
+            _leave_open(connection, t.items.c.cycle_id == cycle_id)
+        if report.totals is not None:
+            connection.execute(
+                update(t.cycles)
+                .where(t.cycles.c.id == cycle_id)
+                .values(allowance=asdict(report.totals))
+            )
         connection.execute(
             update(t.cycles)
-            .where(t.cycles.c.id == cycle_id)
+            .where(t.cycles.c.id == cycle_id, t.cycles.c.state.in_(["running", "held"]))
             .values(
                 state=report.state.value,
                 objection=report.objection or "",
@@ -133,15 +150,13 @@ def close_cycle(
                 finished_at=now,
             )
         )
-        if (
-            report.state in {CycleState.SUCCEEDED, CycleState.PARTIAL}
-            and not row.is_dry
-        ):
+        if report.is_accepted and not row.is_dry:
             pair = select(t.cycles.c.pair_id).where(t.cycles.c.id == cycle_id)
+            done = {"announced": 0} if report.state is CycleState.SUCCEEDED else {}
             connection.execute(
                 update(t.pairs)
                 .where(t.pairs.c.id == pair.scalar_subquery())
-                .values(is_accepted=True)
+                .values(is_accepted=True, **done)
             )
 
 
@@ -225,20 +240,7 @@ def _counts(values: tuple[int, ...], unchanged: int) -> dict[str, Any]:
 
 def totals_of(connection: Connection, cycle_id: str) -> Totals:
     """Return what a held plan amounts to; a person who accepts it accepts this."""
-    item = t.items.c
-    removal = item.action.in_([Action.DELETE.value, Action.UNLINK.value])
-    row = connection.execute(
-        select(
-            func.coalesce(func.sum(case((removal, 1), else_=0)), 0),
-            func.coalesce(
-                func.sum(case((or_(item.action == "update", removal), 1), else_=0)), 0
-            ),
-            func.coalesce(func.sum(case((item.action == "create", 1), else_=0)), 0),
-        ).where(item.cycle_id == cycle_id, item.state == ItemState.PLANNED.value)
-    ).one()
-    removals, touched, creates = (int(value) for value in row)
-    return Totals(removals=removals, blanked=touched - removals, creates=creates)
-
-
-def _allowance_to_json(allowance: Allowance) -> dict[str, Any]:
-    return asdict(allowance)
+    kept = connection.execute(
+        select(t.cycles.c.allowance).where(t.cycles.c.id == cycle_id)
+    ).scalar()
+    return Totals(**kept) if kept else Totals()

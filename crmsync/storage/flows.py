@@ -101,12 +101,12 @@ def use_flow(
             or flow.session_hash != digest(session)
         ):
             return None
-        connection.execute(
+        taken = connection.execute(
             update(table)
-            .where(table.c.state_hash == flow.state_hash)
+            .where(table.c.state_hash == flow.state_hash, table.c.is_used.is_(False))
             .values(is_used=True)
         )
-    return flow
+    return flow if taken.rowcount == 1 else None
 
 
 def keep_grant(

@@ -6,6 +6,7 @@ commit of a cycle proves its tokens, so an orphaned worker's next commit fails (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,23 +77,21 @@ def _acquire_account(
     if not account:
         return 0
     table = t.account_leases
+    connection.execute(
+        database.insert(table)
+        .values(google_sub=account, pair_id=pair_id, lease_token=0)
+        .on_conflict_do_nothing()
+    )
     found = connection.execute(
         select(table).where(table.c.google_sub == account).with_for_update()
-    ).first()
-    if found and _is_running(found.lease_until, now):
+    ).one()
+    if _is_running(found.lease_until, now):
         raise LeaseTaken("Another cycle is writing to this Google account.")
-    token = (found.lease_token if found else 0) + 1
-    database.upsert(
-        connection,
-        table,
-        [
-            {
-                "google_sub": account,
-                "pair_id": pair_id,
-                "lease_token": token,
-                "lease_until": until,
-            }
-        ],
+    token = int(found.lease_token) + 1
+    connection.execute(
+        update(table)
+        .where(table.c.google_sub == account)
+        .values(pair_id=pair_id, lease_token=token, lease_until=until)
     )
     return token
 
@@ -146,4 +145,23 @@ def release(database: Database, lease: Lease) -> None:
                 table.c.lease_token == lease.account_token,
             )
             .values(lease_until=None)
+        )
+
+
+def fence(database: Database, pair_ids: Sequence[str], account: str) -> None:
+    """End whoever holds these leases: the next commit of theirs fails (AUTH-8)."""
+    with database.write() as connection:
+        connection.execute(
+            update(t.pairs)
+            .where(t.pairs.c.id.in_(list(pair_ids)))
+            .values(lease_token=t.pairs.c.lease_token + 1, lease_until=None)
+        )
+        if not account:
+            return
+        table = t.account_leases
+        theirs = (table.c.google_sub == account) & table.c.pair_id.in_(list(pair_ids))
+        connection.execute(
+            update(table)
+            .where(theirs)
+            .values(lease_token=table.c.lease_token + 1, lease_until=None)
         )

@@ -57,20 +57,24 @@ class Pair:
     google_sub: str
     is_paused: bool
     is_accepted: bool
+    announced: int = 0
 
 
 def installation_id(database: Database, new_id: str, now: datetime) -> str:
     """Return the id of this installation, made on first use."""
+    table = t.installation
     with database.read() as connection:
-        found = connection.execute(select(t.installation.c.id)).scalar()
+        found = connection.execute(select(table.c.name)).scalar()
     if found is not None:
         return str(found)
     with database.write() as connection:
-        again = connection.execute(select(t.installation.c.id)).scalar()
-        if again is not None:
-            return str(again)
-        connection.execute(t.installation.insert().values(id=new_id, created_at=now))
-    return new_id
+        connection.execute(
+            database.insert(table)
+            .values(id=1, name=new_id, created_at=now)
+            .on_conflict_do_nothing()
+        )
+    with database.read() as connection:
+        return str(connection.execute(select(table.c.name)).scalar_one())
 
 
 # ------------------------------------------------------------------ users
@@ -161,6 +165,7 @@ def _pair(row: Any) -> Pair:
         row.google_sub,
         row.is_paused,
         row.is_accepted,
+        row.announced,
     )
 
 

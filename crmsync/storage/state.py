@@ -302,7 +302,7 @@ class SqlState:
         statement = select(t.items).where(
             t.items.c.pair_id == self.pair_id,
             t.items.c.state == ItemState.UNKNOWN.value,
-            t.items.c.cycle_id != self.cycle_id,
+            ~is_of_dry_run(),
         )
         return [codec.item_from_row(row) for row in self._rows(statement)]
 

@@ -72,9 +72,11 @@ def _pair(**options: Any) -> Column[Any]:
 installation = Table(
     "installation",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", _Id, nullable=False),
     _time("created_at", nullable=False),
 )
+"""One row, whose id is always 1: two processes cannot both make one."""
 
 users = Table(
     "user",
@@ -132,6 +134,7 @@ pairs = Table(
     Column("google_sub", String(255), nullable=False, default=""),
     Column("is_paused", Boolean, nullable=False, default=False),
     Column("is_accepted", Boolean, nullable=False, default=False),
+    Column("announced", Integer, nullable=False, default=0),
     Column("lease_token", Integer, nullable=False, default=0),
     _time("lease_until"),
     _time("next_due_at"),

@@ -105,7 +105,7 @@ def test_a_character_that_no_database_stores_is_refused(conn: Connection) -> Non
         make_contact(conn, **{SIZE: "a\x00b"})
 
 
-@pytest.mark.rule("CON-14")
+@pytest.mark.rule("CON-17")
 def test_a_tombstone_keeps_no_custom_field(conn: Connection) -> None:
     made = make_contact(conn, **{SIZE: "38"})
 
@@ -116,7 +116,7 @@ def test_a_tombstone_keeps_no_custom_field(conn: Connection) -> None:
     assert conn.scalar(select(Contact.custom)) == {}
 
 
-@pytest.mark.rule("ENG-10")
+@pytest.mark.rule("CON-17")
 def test_a_page_with_custom_fields_is_one_query(conn: Connection) -> None:
     made = make_contacts(conn, 50)
     edits = [contacts.ContactEdit(row.id, {SIZE: row.id}) for row in made]

@@ -296,7 +296,7 @@ def test_a_mapping_that_contradicts_itself_is_refused_with_a_sentence(
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.rule("CON-17", "ADM-1")
+@pytest.mark.rule("CON-17", "ADM-4")
 def test_the_commands_write_and_print_custom_fields(shell: Shell) -> None:
     made = json.loads(shell("crm", "edit", "contact", "new", "last=Byron").stdout)
 

@@ -137,6 +137,10 @@ def reason(error: Json) -> str:
     return ""
 
 
+def bearer(user: User) -> dict[str, str]:
+    return {"Authorization": f"Bearer {user.credentials.token}"}
+
+
 def contact(given: str, family: str = "Doe", **fields: Any) -> Json:
     return {"names": [{"givenName": given, "familyName": family}], **fields}
 

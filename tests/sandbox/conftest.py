@@ -47,3 +47,11 @@ def new_user(box: SandboxServer) -> Iterator[Callable[..., User]]:
 @pytest.fixture
 def anna(new_user: Callable[..., User]) -> User:
     return new_user()
+
+
+@pytest.fixture
+def someone(box: SandboxServer) -> str:
+    """The address of an account that has allowed nothing yet."""
+    address = f"consenting{next(_numbers)}@x.example"
+    box.account(address, "Con Senting")
+    return address

@@ -276,8 +276,8 @@ class MemoryState:
     def unsettled(self) -> Sequence[Item]:
         return [
             item
-            for cycle, item in self.tables.items.values()
-            if item.state is ItemState.UNKNOWN and cycle != self.cycle
+            for _, item in self.tables.items.values()
+            if item.state is ItemState.UNKNOWN
         ]
 
     def held(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Item]:

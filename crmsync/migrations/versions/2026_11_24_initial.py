@@ -92,7 +92,8 @@ def _audit() -> None:
 def _installation() -> None:
     op.create_table(
         "installation",
-        _column("id", sa.String(64)),
+        _column("id", sa.Integer()),
+        _column("name", sa.String(64)),
         _column("created_at", _TIME),
         _key("installation", "id"),
     )
@@ -174,6 +175,7 @@ def _pair() -> None:
         _column("google_sub", sa.String(255)),
         _column("is_paused", sa.Boolean()),
         _column("is_accepted", sa.Boolean()),
+        _column("announced", sa.Integer()),
         _column("lease_token", sa.Integer()),
         sa.Column("lease_until", _TIME),
         sa.Column("next_due_at", _TIME),
