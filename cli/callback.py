@@ -27,7 +27,10 @@ class CallbackServer:
             ConfigError: if the port cannot be served.
         """
         parts = urlsplit(public_url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise ConfigError("PUBLIC_URL names no usable port.") from None
         self.answer: dict[str, str] = {}
         self._came = threading.Event()
         try:

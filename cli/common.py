@@ -44,9 +44,23 @@ def says_errors(command: Callable[P, R]) -> Callable[P, R]:
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(130)
+        except (click.exceptions.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if os.environ.get("CRM_SYNC_DEBUG"):
+                raise
+            click.echo(f"Error: this failed unexpectedly ({_short(error)}).", err=True)
+            click.echo("Set CRM_SYNC_DEBUG=1 to see where, and report it.", err=True)
+            sys.exit(1)
         raise AssertionError("fail() ends the process")
 
     return wrapped
+
+
+def _short(error: Exception) -> str:
+    """Return the first line of an error, without values that were bound to SQL."""
+    text = str(getattr(error, "orig", error)) or type(error).__name__
+    return text.splitlines()[0][:200]
 
 
 @contextmanager

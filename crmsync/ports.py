@@ -447,6 +447,10 @@ class SyncState(Protocol):
         """Return the open held items of this and earlier cycles, by record."""
         ...
 
+    def shared(self, google_ids: Sequence[str]) -> frozenset[str]:
+        """Return Google records that another pair of the same account links, too."""
+        ...
+
     def choices(
         self, side: SideName, ids: Sequence[str]
     ) -> Mapping[str, PersonsChoice]:

@@ -82,7 +82,10 @@ def _pair_page(
         item = _decided(run, remote, chosen, around, taken)
         if item is None:
             item = _created(run, remote, chosen, progress)
-        if item.state is ItemState.HELD and _is_known(held.get(remote_id), item):
+        asked = held.get(remote_id)
+        if item.state is ItemState.HELD and _is_known(asked, item):
+            continue
+        if chosen is None and _waits_for_account(asked, item):
             continue
         if chosen is not None and chosen.kind is ChoiceKind.IGNORE:
             continue
@@ -97,6 +100,12 @@ def _pair_page(
             unstage=(
                 *((SideName.GOOGLE, remote_id) for remote_id in late),
                 *((side, i.remote_id(side)) for i in items if _is_empty(i)),
+            ),
+            # A new question about a record takes the place of the old one.
+            resolved=tuple(
+                (side, item.remote_id(side))
+                for item in items
+                if item.state is ItemState.HELD and item.remote_id(side) in held
             ),
             directory=tuple(
                 directory_entry(run, remote)
@@ -134,6 +143,15 @@ def _late(run: Run, items: Sequence[Item]) -> dict[str, Remote]:
 def _is_known(old: Item | None, new: Item) -> bool:
     """Whether the same question is already waiting for a person."""
     return old is not None and (old.reason, old.choices) == (new.reason, new.choices)
+
+
+def _waits_for_account(asked: Item | None, new: Item) -> bool:
+    """Whether a person has been asked which account a new contact gets (CON-9)."""
+    return (
+        asked is not None
+        and asked.reason == "ambiguous_account"
+        and new.action is Action.CREATE
+    )
 
 
 # ------------------------------------------------------------------ gathering

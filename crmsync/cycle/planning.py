@@ -13,6 +13,7 @@ from crmsync.cycle.labels import verify_label
 from crmsync.cycle.run import Progress, Run, pages, postpone
 from crmsync.cycle.settling import close_pending
 from crmsync.engine.guard import Totals, count
+from crmsync.engine.merge import Note
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
 from crmsync.engine.reconcile import NEVER, Facts, Reconciled, reconcile
 from crmsync.ports import Postponed, Query, Subject, Unit
@@ -97,8 +98,12 @@ def _plan_page(
     page = [s for s in page if s.link.crm_id not in planned]
     if any(_is_out(subject.google) for subject in page):
         verify_label(run, progress)
+    out = [s.link.google_id for s in page if _is_out(s.crm)]
+    shared = run.state.shared(out) if out else frozenset()
     for was, subject in zip(page, _confirm(run, page, progress), strict=True):
         facts = _facts(run, subject)
+        if subject.link.google_id in shared:
+            facts = replace(facts, is_shared=True)
         for side in SideName:
             plan.out[side] += int(facts.is_out(side))
         moved = _merged_elsewhere(run, facts, plan)
@@ -123,6 +128,8 @@ def _take(draft: _Draft, was: Subject, subject: Subject, result: Reconciled) -> 
         draft.links.append(result.link)
     if result.item is not None:
         draft.items.append(result.item)
+        told = company_told(result.item)
+        draft.items += [told] if told is not None else []
     if result.item is None or result.item.state is not ItemState.PLANNED:
         draft.unstage += _staged_of(subject)
         return
@@ -130,6 +137,24 @@ def _take(draft: _Draft, was: Subject, subject: Subject, result: Reconciled) -> 
     for old, new in ((was.crm, subject.crm), (was.google, subject.google)):
         if new is not None and new is not old:
             draft.stage.append(new)
+
+
+def company_told(item: Item) -> Item | None:
+    """Return what tells of a company edited in Google beside other edits (CON-18)."""
+    edits = tuple(c for c in item.changes if c.note is Note.COMPANY_EDITED)
+    if item.state is not ItemState.PLANNED or not edits:
+        return None
+    return replace(
+        item,
+        item_id=f"{item.item_id}c",
+        action=Action.SKIP,
+        direction=ItemDirection.NONE,
+        state=ItemState.SKIPPED,
+        reason="company_edited",
+        crm={},
+        google={},
+        changes=edits,
+    )
 
 
 def _reconciled(run: Run, facts: Facts, items: list[Item]) -> Reconciled | None:

@@ -28,6 +28,7 @@ class _Sorted:
     links: list[Link] = field(default_factory=list)
     directory: list[DirectoryEntry] = field(default_factory=list)
     forget: list[str] = field(default_factory=list)
+    left: list[tuple[SideName, str]] = field(default_factory=list)
     unchanged: int = 0
 
 
@@ -71,6 +72,7 @@ def _store(run: Run, side: SideName, page: Page, progress: Progress) -> None:
                 links=tuple(result.links),
                 directory=tuple(result.directory),
                 forget=tuple(result.forget),
+                resolved=tuple(result.left),
             )
         )
 
@@ -172,6 +174,7 @@ def _sort_unlinked(record: Remote, older: Remote | None, result: _Sorted) -> Non
     if record.is_gone or not record.is_selected:
         if older is not None:
             result.unstage.append((record.side, record.remote_id))
+            result.left.append((record.side, record.remote_id))
         return
     result.stage.append(record)
 
@@ -228,5 +231,6 @@ def _store_confirmed(
             links=tuple(result.links),
             directory=tuple(result.directory),
             forget=tuple(result.forget),
+            resolved=tuple(result.left),
         )
     )

@@ -33,6 +33,7 @@ def restore(run: Run, item: Item, names: Sequence[str]) -> CycleReport:
         for change in item.changes
         if change.lost is not None and (not names or change.field in names)
     }
+    lost = {name: value for name, value in lost.items() if name in run.table.names}
     if not lost:
         raise UsageError("No value was lost in this item, so there is none to restore.")
     link = _link_of(run, item)

@@ -164,7 +164,11 @@ def merge(base: Base | None, crm: Values, google: Values, context: Context) -> M
     return Merged(
         {k: v for k, v in tally.crm.items() if v != crm.get(k, "")},
         {k: v for k, v in tally.google.items() if v != google.get(k, "")},
-        Base(_present(tally.crm_base), _present(tally.google_base)),
+        # A field that is switched off keeps its base for the day it comes back.
+        Base(
+            _present({**(base.crm if base else {}), **tally.crm_base}),
+            _present({**(base.google if base else {}), **tally.google_base}),
+        ),
         tuple(tally.changes),
     )
 

@@ -29,6 +29,8 @@ class Facts:
     """One link and what both sides show of it.
 
     Attributes:
+        is_shared: another user's link holds the same Google record (CON-23).
+        oldest_send: seconds since the epoch; an older send cannot arrive any more.
         link: the stored bond.
         crm, google: the records now; None if nothing new was seen.
         crm_values, google_values: their mapped fields, read with the base.
@@ -43,6 +45,7 @@ class Facts:
     google_values: Values
     pristine: bool = False
     oldest_send: float = 0.0
+    is_shared: bool = False
 
     def remote(self, side: SideName) -> Remote | None:
         """Return what one side shows."""
@@ -98,6 +101,8 @@ def settle_sends(link: Link, facts: Facts, table: FieldTable) -> tuple[Link, set
         shown = facts.values(sent.side)
         mine, others = (crm, google) if sent.side is SideName.CRM else (google, crm)
         for name, value in sent.values.items():
+            if name not in table.names:
+                continue
             if table.is_same(name, shown.get(name, ""), value):
                 mine[name], others[name] = value, sent.other.get(name, "")
                 disputed.discard(name)
@@ -192,9 +197,13 @@ def _dormant(facts: Facts, side: SideName) -> Reconciled | None:
 
 
 def _leave_google(facts: Facts, policy: Policy, item_id: str) -> Item:
-    if facts.is_gone(SideName.CRM):
-        steps = Steps(deselect_google=True)
-        return _unlink(facts, item_id, "deleted_in_crm", steps)
+    is_gone = facts.is_gone(SideName.CRM)
+    reason = "deleted_in_crm" if is_gone else "left_group"
+    if facts.is_shared:
+        # Two users of one Google account: the other one goes on with the record.
+        return _unlink(facts, item_id, reason, Steps())
+    if is_gone:
+        return _unlink(facts, item_id, reason, Steps(deselect_google=True))
     mode = policy.delete_from_google
     ours = facts.link.created_in is SideName.GOOGLE and facts.pristine
     deletes = mode is DeleteFromGoogle.ALWAYS or (

@@ -48,11 +48,22 @@ def phone(value: str, region: str = "US") -> str:
     try:
         number = phonenumbers.parse(value, region or None)
     except phonenumbers.NumberParseException:
-        return _NOT_DIALLED.sub("", value) or text(value).casefold()
+        return _dialled(value)
     if not phonenumbers.is_possible_number(number):
-        return _NOT_DIALLED.sub("", value)
+        return _dialled(value)
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{plain};{number.extension}" if number.extension else str(plain)
+
+
+def _dialled(value: str) -> str:
+    """Return the dialled characters; the folded text if they do not say it all.
+
+    Never empty for a value that is not: it would count as none (ENG-1).
+    """
+    plain = _NOT_DIALLED.sub("", value)
+    digits = sum(character.isdecimal() for character in value)
+    is_whole = digits and digits == len(plain.replace("+", ""))
+    return plain if is_whole else text(value).casefold()
 
 
 def web(value: str, _region: str = "") -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from crmsync.errors import UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App
-from crmsync.storage import people
+from crmsync.services.settings import KINDS
+from crmsync.storage import leases, people
 from crmsync.storage.people import User
 
 
@@ -55,7 +56,9 @@ def set_password(app: App, user: User, password: str) -> None:
 
 def disable(app: App, user: User) -> None:
     """Disable a user: tokens are dropped, links frozen, nothing is deleted."""
+    pairs = [f"{user.user_id}:{kind}" for kind in KINDS]
     for connection in people.connections(app.database, user.user_id):
+        leases.fence(app.database, pairs, connection.google_sub)
         people.edit_connection(
             app.database, connection.connection_id, grant="", state="dead"
         )

@@ -16,13 +16,13 @@ from crmsync.connectors.google.oauth import (
     new_verifier,
 )
 from crmsync.connectors.google.tokens import Grant
-from crmsync.errors import CrmSyncError, UsageError
+from crmsync.errors import CrmSyncError, ReconnectNeeded, UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App
 from crmsync.services.syncing import SERVICE_OF
-from crmsync.storage import flows, people
+from crmsync.storage import flows, leases, people
 from crmsync.storage.flows import Flow
-from crmsync.storage.people import Connection, User
+from crmsync.storage.people import Connection, Pair, User
 
 LIFE = timedelta(minutes=10)
 SERVICE_WORDS = {"google_sync": "Google Sync", "google_mail": "Google Mail"}
@@ -93,8 +93,15 @@ def start(app: App, user: User, service: str, session: str) -> str:
 def _has_refresh_token(app: App, known: Connection | None) -> bool:
     if known is None or known.state != "active":
         return False
-    grant = Grant.from_text(app.cipher.decrypt(known.grant))
-    return grant.refresh_token is not None
+    return _kept_refresh_token(app, known) is not None
+
+
+def _kept_refresh_token(app: App, known: Connection) -> str | None:
+    """Return the stored refresh token; None if it cannot be read any more."""
+    try:
+        return Grant.from_text(app.cipher.decrypt(known.grant)).refresh_token
+    except ReconnectNeeded:
+        return None
 
 
 def callback(app: App, session: str, answer: dict[str, str]) -> Waiting:
@@ -158,8 +165,7 @@ def _with_known_refresh_token(app: App, flow: Flow, grant: Grant) -> Grant:
     known = people.connection_of(app.database, flow.user_id, flow.service)
     if known is None or known.google_sub != grant.claims.get("sub"):
         return grant
-    kept = Grant.from_text(app.cipher.decrypt(known.grant)).refresh_token
-    return replace(grant, refresh_token=kept)
+    return replace(grant, refresh_token=_kept_refresh_token(app, known))
 
 
 def _missing(service: str, grant: Grant) -> tuple[str, ...]:
@@ -246,19 +252,42 @@ def disconnect(
     """
     check_service(service)
     connection = people.connection_of(app.database, user.user_id, service)
+    pairs = _pairs_of(app, user, service)
+    # Whoever is running must not store anything after this.
+    account = connection.google_sub if connection else ""
+    leases.fence(app.database, [pair.pair_id for pair in pairs], account)
     if connection is None:
-        raise UsageError(f"{SERVICE_WORDS[service]} is not authorised.")
+        return _forget_former(app, user, service, pairs, keep_links=keep_links)
     others = people.grants_of_account(
         app.database, connection.google_sub, connection.connection_id
     )
     people.drop_connection(app.database, connection.connection_id)
     result = _revoke(app, connection, others)
     if not keep_links:
-        for kind in (k for k, owner in SERVICE_OF.items() if owner == service):
-            _forget(app, people.pair_of(app.database, user.user_id, kind).pair_id)
+        for pair in pairs:
+            _forget(app, pair.pair_id)
     detail = {"service": service, "account": connection.email, "kept": keep_links}
     auditing.note(app, user.email, "service.disconnected", detail)
     return result
+
+
+def _pairs_of(app: App, user: User, service: str) -> list[Pair]:
+    kinds = [kind for kind, owner in SERVICE_OF.items() if owner == service]
+    return [people.pair_of(app.database, user.user_id, kind) for kind in kinds]
+
+
+def _forget_former(
+    app: App, user: User, service: str, pairs: list[Pair], *, keep_links: bool
+) -> dict[str, Any]:
+    """Forget links that were kept when the account was disconnected."""
+    former = [pair for pair in pairs if pair.google_sub]
+    if keep_links or not former:
+        raise UsageError(f"{SERVICE_WORDS[service]} is not authorised.")
+    for pair in former:
+        _forget(app, pair.pair_id)
+    detail = {"service": service, "account": "", "kept": False}
+    auditing.note(app, user.email, "service.disconnected", detail)
+    return {"revoked": True}
 
 
 def _revoke(app: App, connection: Connection, others: int) -> dict[str, Any]:
@@ -298,11 +327,18 @@ def _forget(app: App, pair_id: str) -> None:
 
 def rotate_keys(app: App) -> int:
     """Encrypt all grants with the first key; return how many there were (AUTH-6)."""
-    found = people.all_connections(app.database)
-    for connection in found:
-        fresh = app.cipher.rotate(connection.grant)
+    done = 0
+    for connection in people.all_connections(app.database):
+        if not connection.grant:
+            continue
+        try:
+            fresh = app.cipher.rotate(connection.grant)
+        except ReconnectNeeded:
+            # No key reads it any more: its user has to authorise again anyway.
+            continue
         people.edit_connection(app.database, connection.connection_id, grant=fresh)
-    return len(found)
+        done += 1
+    return done
 
 
 def granted_kinds(connection: Connection) -> list[str]:

@@ -26,7 +26,9 @@ def designate(
             "The Contact Sync Group cannot be changed after the first cycle.",
             next_step="An admin can change it, with --force.",
         )
-    people.edit_pair(app.database, pair.pair_id, group_id=group.group_id)
+    # After a change the next cycle shows first what it would add and remove.
+    asks = {"is_accepted": False} if changes else {}
+    people.edit_pair(app.database, pair.pair_id, group_id=group.group_id, **asks)
     detail = {"user": user.email, "group": group.group_id, "before": pair.group_id}
     auditing.note(app, actor, "group.designated", detail)
     return group

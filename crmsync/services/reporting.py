@@ -100,6 +100,8 @@ def record_story(app: App, record_type: str, record_id: str) -> list[dict[str, A
     """
     if record_type not in {"contact", "contacts"}:
         raise UsageError(f"There is no record type {record_type!r}; use contact.")
+    if not record_id.strip():
+        raise UsageError("Name a record: its id in the CRM or in Google.")
     is_google = record_id.startswith("people/")
     rows = history.items_about(
         app.database,

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from crmsync.cycle.restoring import restore
+from crmsync.engine.guard import count
+from crmsync.engine.plan import Action, Item
 from crmsync.errors import UsageError
 from crmsync.ports import ChoiceKind, CycleReport, CycleState
 from crmsync.records.values import SideName
@@ -40,7 +42,9 @@ def reject(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, An
         raise UsageError(f"Cycle {cycle_id} is not held; it is {row.state}.")
     pair = people.pair_of(app.database, row.user_id, row.kind)
     with syncing.held_lease(app, pair, waits):
-        _unlink_rejected(app, cycle_id, pair.pair_id)
+        syncing.check_held(app, cycle_id)
+        if row.objection != "first_cycle":
+            _unlink_rejected(app, cycle_id, pair.pair_id)
         report = CycleReport(CycleState.REJECTED)
         cycles.close_cycle(
             app.database, cycle_id, report, row.requests, now=app.clock.now()
@@ -50,42 +54,48 @@ def reject(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, An
 
 
 def _unlink_rejected(app: App, cycle_id: str, pair_id: str) -> None:
-    removal = (
-        (t.items.c.cycle_id == cycle_id)
-        & (t.items.c.state == "planned")
-        & t.items.c.action.in_(["unlink", "delete"])
-    )
+    planned = (t.items.c.cycle_id == cycle_id) & (t.items.c.state == "planned")
     with app.database.write() as connection:
-        rows = connection.execute(
-            select(
-                t.items.c.link_id,
-                t.items.c.crm_id,
-                t.items.c.google_id,
-                t.items.c.is_crm_deselected,
-            ).where(removal)
-        ).all()
+        rows = connection.execute(select(t.items).where(planned)).all()
+        items = [codec.item_from_row(row) for row in rows]
         ignored: list[dict[str, Any]] = []
-        for row in rows:
-            connection.execute(t.links.delete().where(t.links.c.id == row.link_id))
-            # The half that is still selected would be paired again by itself.
-            stays = SideName.CRM if row.is_crm_deselected else SideName.GOOGLE
-            ignored.append(
-                {
-                    "pair_id": pair_id,
-                    "side": stays.value,
-                    "remote_id": (
-                        row.crm_id if stays is SideName.CRM else row.google_id
-                    ),
-                    "kind": ChoiceKind.IGNORE.value,
-                    "target": "",
-                }
-            )
+        for item in items:
+            if item.link_id and _is_refused(item):
+                connection.execute(t.links.delete().where(t.links.c.id == item.link_id))
+            for side in _stays(item):
+                ignored.append(
+                    {
+                        "pair_id": pair_id,
+                        "side": side.value,
+                        "remote_id": item.remote_id(side),
+                        "kind": ChoiceKind.IGNORE.value,
+                        "target": "",
+                    }
+                )
         app.database.upsert(connection, t.choices, ignored)
+        cycles.drop_sent(connection, cycle_id)
         connection.execute(
             update(t.items)
             .where(t.items.c.cycle_id == cycle_id, t.items.c.state == "planned")
             .values(state="skipped", reason="rejected")
         )
+
+
+def _is_refused(item: Item) -> bool:
+    """Whether a person who rejects a plan refuses this part of it (ENG-6)."""
+    totals = count(item)
+    return bool(totals.removals or totals.blanked)
+
+
+def _stays(item: Item) -> tuple[SideName, ...]:
+    """Return the halves that would be paired again by themselves."""
+    if item.creates_in is not None:
+        return (item.creates_in.other,)
+    if not _is_refused(item):
+        return ()
+    if item.action is Action.UPDATE:
+        return tuple(SideName)
+    return (SideName.CRM,) if item.steps.deselect_crm else (SideName.GOOGLE,)
 
 
 def resolve(app: App, item_id: str, choice: str, *, actor: str) -> dict[str, Any]:
@@ -117,7 +127,7 @@ def _parse_choice(row: Any, choice: str) -> tuple[ChoiceKind, str]:
     wanted = choice.strip()
     if wanted == "skip":
         return ChoiceKind.IGNORE, ""
-    if row.reason == "ambiguous_account" and wanted != "new":
+    if row.reason == "ambiguous_account":
         return ChoiceKind.NEW, wanted
     if wanted == "new":
         return ChoiceKind.NEW, ""
@@ -153,6 +163,7 @@ def restore_item(
     user = people.user_by_id(app.database, origin.user_id)
     pair = people.pair_of(app.database, origin.user_id, origin.kind)
     item = codec.item_from_row(row)
+    syncing.check_allowed(app, user, origin.kind)
     with syncing.held_lease(app, pair, waits) as lease:
         cycle_id, now = app.ids.new(), app.clock.now()
         state = SqlState(app.database, lease, cycle_id, clock=app.clock)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from crmsync.engine.policy import (
     Conflict,
@@ -51,15 +51,20 @@ class Setting:
 
 def _number(low: int, high: int) -> Callable[[str], str | None]:
     def check(value: str) -> str | None:
-        if value.isdigit() and low <= int(value) <= high:
+        if value.isascii() and value.isdigit() and low <= int(value) <= high:
             return None
         return f"it takes a whole number from {low} to {high}"
 
     return check
 
 
-def _text(value: str) -> str | None:
-    return None if 0 < len(value.strip()) <= 128 else "it takes 1 to 128 characters"
+def _text(limit: int) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        if 0 < len(value.strip()) <= limit:
+            return None
+        return f"it takes 1 to {limit} characters"
+
+    return check
 
 
 def _region(value: str) -> str | None:
@@ -144,13 +149,15 @@ SETTINGS: tuple[Setting, ...] = (
         "Which account a new contact gets if several have the name (CON-9).",
     ),
     Setting(
-        "account_type", (), "Prospect", "Type of new accounts (CON-9).", check=_text
+        "account_type", (), "Prospect", "Type of new accounts (CON-9).", check=_text(64)
     ),
     Setting(
-        "account_status", (), "Active", "Status of new accounts (CON-9).", check=_text
+        "account_status", (), "Active", "Status of new accounts (CON-9).",
+        check=_text(64),
     ),
     Setting(
-        "account_owner", (), "Everyone", "Owner of new accounts (CON-9).", check=_text
+        "account_owner", (), "Everyone", "Owner of new accounts (CON-9).",
+        check=_text(12),
     ),
     Setting(
         "delete_from_google", _enum(DeleteFromGoogle), "created",
@@ -192,7 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "label_root", (), "Infor CRM",
-        "Name of the label in Google (CON-3, MAIL-1).", check=_text,
+        "Name of the label in Google (CON-3, MAIL-1).", check=_text(128),
     ),
     Setting(
         "mail_late_match", _ON, "on",
@@ -266,6 +273,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )  # fmt: skip
 
+_REREAD = frozenset({"direction", "mapping"})
+"""What these held back is found again by a full read of both sides."""
+
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 _POLL = {"contacts": "300", "calendar": "300", "tasks": "1800", "mail": "60"}
 
@@ -298,6 +308,8 @@ def stored(app: App) -> Sequence[Any]:
 def get(app: App, name: str, *, user_id: str = "", kind: str = "") -> str:
     """Return a setting's value where it is used: user and kind, user, kind, global."""
     found = setting(name)
+    if kind and kind not in KINDS:
+        raise UsageError(f"Kinds are {', '.join(KINDS)}; it was given {kind!r}.")
     with app.database.read() as connection:
         rows = connection.execute(
             select(t.settings).where(
@@ -336,8 +348,25 @@ def put(
     with app.database.write() as connection:
         row = {"name": name, "user_id": user_id, "kind": kind, "value": value}
         app.database.upsert(connection, t.settings, [row])
+    if name in _REREAD:
+        _read_anew(app, user_id, kind)
     detail = {"name": name, "value": value, "user": user_id, "kind": kind}
     note(app, actor, "setting.changed", detail)
+
+
+def _read_anew(app: App, user_id: str, kind: str) -> None:
+    """Forget the cursors of the pairs that a setting concerns (CON-5, CON-17)."""
+    pairs = select(t.pairs.c.id)
+    if user_id:
+        pairs = pairs.where(t.pairs.c.user_id == user_id)
+    if kind:
+        pairs = pairs.where(t.pairs.c.kind == kind)
+    with app.database.write() as connection:
+        connection.execute(
+            update(t.collections)
+            .where(t.collections.c.pair_id.in_(pairs))
+            .values(cursor=None)
+        )
 
 
 def reset(app: App, name: str, *, user_id: str = "", kind: str = "") -> None:

@@ -12,6 +12,7 @@ from crmsync.cycle import Run, run_cycle
 from crmsync.engine.guard import Allowance, Totals
 from crmsync.errors import (
     CrmSyncError,
+    LeaseLost,
     LeaseTaken,
     PermissionMissing,
     ReconnectNeeded,
@@ -81,10 +82,7 @@ def _chosen_kinds(app: App, user: User, kinds: Sequence[str]) -> list[str]:
             known = ", ".join(settings.KINDS)
             raise UsageError(f"There is no kind {kind!r}; kinds are {known}.")
         if kind not in allowed:
-            raise UsageError(
-                f"{kind.capitalize()} is withheld from {user.email}.",
-                next_step="Ask your administrator to grant it.",
-            )
+            check_allowed(app, user, kind)
         if kind not in READY_KINDS:
             raise UsageError(f"This version cannot synchronise {kind} yet.")
     return list(dict.fromkeys(kinds))
@@ -102,17 +100,40 @@ def _run_kind(app: App, user: User, kind: str, order: Order) -> dict[str, Any]:
         return cycle_json(waiting)
     if order.is_dry:
         return _dry(app, user, pair, order)
-    allowance = _first_allowance() if order.accepts and not pair.is_accepted else None
+    told = _told_already(app, user, pair)
+    if told is not None:
+        return told
     with held_lease(app, pair, order.waits) as lease:
+        allowance = _allowance(app, pair, order)
         cycle_id = app.ids.new()
         now = app.clock.now()
         cycles.open_cycle(app.database, cycle_id, pair.pair_id, now=now, is_dry=False)
         return _run_open(app, user, pair, (lease, cycle_id), allowance)
 
 
-def _first_allowance() -> Allowance:
-    """Whoever accepts a first cycle accepts what it makes, not what it removes."""
-    return Allowance(Totals(creates=_WITHOUT_LIMIT), is_first=True)
+def _allowance(app: App, pair: Pair, order: Order) -> Allowance | None:
+    """Return what was accepted: whoever accepts a first cycle accepts what it makes.
+
+    It stays accepted until a cycle has done it all; removals are not part of it.
+    """
+    if order.accepts and not pair.is_accepted:
+        _announce(app, pair, _WITHOUT_LIMIT)
+        return Allowance(Totals(creates=_WITHOUT_LIMIT), is_first=True)
+    if pair.announced and pair.is_accepted:
+        return Allowance(Totals(creates=pair.announced))
+    return None
+
+
+def _told_already(app: App, user: User, pair: Pair) -> dict[str, Any] | None:
+    """Return the cycle that said already that the grant is dead (AUTH-7: once)."""
+    connection = people.connection_of(app.database, user.user_id, SERVICE_OF[pair.kind])
+    if connection is None or connection.state == "active":
+        return None
+    last = history.list_cycles(app.database, pair_id=pair.pair_id, limit=1)
+    is_told = last and last[0].state == CycleState.PAUSED.value and last[0].error
+    if is_told and last[0].error["code"] == ReconnectNeeded.code:
+        return cycle_json(last[0])
+    return None
 
 
 def approve(app: App, cycle_id: str, order: Order) -> dict[str, Any]:
@@ -121,18 +142,47 @@ def approve(app: App, cycle_id: str, order: Order) -> dict[str, Any]:
     Raises:
         UsageError: if the cycle is not held.
     """
-    row = history.cycle_row(app.database, cycle_id)
-    if row.state != CycleState.HELD.value:
-        raise UsageError(f"Cycle {cycle_id} is not held; it is {row.state}.")
+    row = check_held(app, cycle_id)
     user = people.user_by_id(app.database, row.user_id)
+    check_allowed(app, user, row.kind)
     pair = people.pair_of(app.database, row.user_id, row.kind)
-    with app.database.read() as connection:
-        totals = cycles.totals_of(connection, cycle_id)
-    allowance = Allowance(totals, is_first=row.objection == "first_cycle")
     with held_lease(app, pair, order.waits) as lease:
+        row = check_held(app, cycle_id)
+        with app.database.read() as connection:
+            totals = cycles.totals_of(connection, cycle_id)
+        allowance = Allowance(totals, is_first=row.objection == "first_cycle")
+        _announce(app, pair, totals.creates)
         now = app.clock.now()
         cycles.resume_cycle(app.database, cycle_id, allowance, now=now)
         return _run_open(app, user, pair, (lease, cycle_id), allowance)
+
+
+def check_held(app: App, cycle_id: str) -> Any:
+    """Return a held cycle's row.
+
+    Raises:
+        UsageError: if the cycle is not held (any more).
+    """
+    row = history.cycle_row(app.database, cycle_id)
+    if row.state != CycleState.HELD.value:
+        raise UsageError(f"Cycle {cycle_id} is not held; it is {row.state}.")
+    return row
+
+
+def check_allowed(app: App, user: User, kind: str) -> None:
+    """Raise `UsageError` if a user is disabled or a kind withheld (AUTH-9)."""
+    if user.is_disabled:
+        raise UsageError(f"{user.email} is disabled.")
+    if kind not in settings.allowed_kinds(app, user.user_id):
+        raise UsageError(
+            f"{kind.capitalize()} is withheld from {user.email}.",
+            next_step="Ask your administrator to grant it.",
+        )
+
+
+def _announce(app: App, pair: Pair, creates: int) -> None:
+    """Remember what an accepted preview announced, until a cycle has done it all."""
+    people.edit_pair(app.database, pair.pair_id, announced=min(creates, _WITHOUT_LIMIT))
 
 
 @contextmanager
@@ -209,11 +259,28 @@ def _guarded(
 ) -> CycleReport:
     """Build the run and do the work; what prevents it ends the cycle in words."""
     try:
-        return work(build_run(app, user, pair, state))
+        report = work(build_run(app, user, pair, state))
     except (ReconnectNeeded, PermissionMissing) as error:
-        return CycleReport(CycleState.PAUSED, error=describe(error))
+        report = CycleReport(CycleState.PAUSED, error=describe(error))
+    except LeaseLost as error:
+        return CycleReport(CycleState.PARTIAL, error=describe(error))
     except CrmSyncError as error:
         return CycleReport(CycleState.FAILED, error=describe(error))
+    if report.error and report.error["code"] == ReconnectNeeded.code:
+        _mark_dead(app, user, pair)
+    return report
+
+
+def _mark_dead(app: App, user: User, pair: Pair) -> None:
+    """Note that a grant is dead, so that Options, Inbox and commands say so."""
+    connection = people.connection_of(app.database, user.user_id, SERVICE_OF[pair.kind])
+    if connection is not None:
+        people.edit_connection(
+            app.database,
+            connection.connection_id,
+            state="dead",
+            error=ReconnectNeeded.code,
+        )
 
 
 def build_run(

@@ -101,6 +101,11 @@ def drop_plan(connection: Connection, cycle_id: str) -> None:
     _leave_open(connection, mine)
 
 
+def drop_sent(connection: Connection, cycle_id: str) -> None:
+    """Let creates that left once keep waiting for their outcome."""
+    _leave_open(connection, t.items.c.cycle_id == cycle_id)
+
+
 def _leave_open(connection: Connection, mine: Any) -> None:
     """Give items without an outcome to the next cycle, which looks for them."""
     was_sent = or_(

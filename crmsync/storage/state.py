@@ -318,6 +318,23 @@ class SqlState:
         found = (codec.item_from_row(row) for row in rows)
         return {item.remote_id(side): item for item in found}
 
+    def shared(self, google_ids: Sequence[str]) -> frozenset[str]:
+        """Return Google records that another pair of the same account links, too."""
+        mine, other = t.pairs.alias("mine"), t.pairs.alias("other")
+        statement = (
+            select(t.links.c.google_id)
+            .join(other, other.c.id == t.links.c.pair_id)
+            .join(mine, mine.c.google_sub == other.c.google_sub)
+            .where(
+                mine.c.id == self.pair_id,
+                other.c.id != self.pair_id,
+                other.c.kind == mine.c.kind,
+                other.c.google_sub != "",
+            )
+        )
+        rows = self._rows_in(statement, t.links.c.google_id, google_ids)
+        return frozenset(row.google_id for row in rows)
+
     def choices(
         self, side: SideName, ids: Sequence[str]
     ) -> Mapping[str, PersonsChoice]:

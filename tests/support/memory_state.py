@@ -288,6 +288,9 @@ class MemoryState:
             if item.state is ItemState.HELD and item.remote_id(side) in wanted
         }
 
+    def shared(self, google_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset()
+
     def choices(
         self, side: SideName, ids: Sequence[str]
     ) -> Mapping[str, PersonsChoice]:

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 
 from sqlalchemy import Connection
 
-from crm import contacts, feed, groups, lookup
+from crm import accounts, contacts, feed, groups, lookup
 from crm.accounts import AccountRule
 from crm.common import EVERYONE, Author
 from crm.fields import FIELDS, limit_of
@@ -273,7 +273,7 @@ class BuiltinContacts:
         known = lookup.find_by_sync_keys(
             conn, [record.key for record in records], deleted=True
         )
-        people = [self._new(record) for record in records]
+        people = [self._new(conn, record) for record in records]
         rows = contacts.create_many(conn, people, by=self._author())
         fresh = [
             row.id
@@ -283,10 +283,16 @@ class BuiltinContacts:
         groups.add_members(conn, self._options.group_id, contact_ids=fresh)
         return [Outcome(remote) for remote in self._shown(conn, rows)]
 
-    def _new(self, record: NewRecord) -> NewContact:
+    def _new(self, conn: Connection, record: NewRecord) -> NewContact:
+        account: AccountRule | str = record.account or self._rule
+        if record.account == "new":
+            # A person wants an account of its own, although others have the name.
+            name = record.values.get("company", "")
+            made = accounts.create(conn, name, rule=self._rule, by=self._author())
+            account = made.id
         return NewContact(
             record.values,
-            record.account or self._rule,
+            account,
             sync_key=record.key or None,
             owner=self._options.account_owner,
         )

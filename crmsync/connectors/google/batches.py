@@ -38,6 +38,10 @@ class Ledger:
         """Give some positions the same error."""
         self.found.update({place: Outcome(error=error) for place in places})
 
+    def fail_rest(self, places: Sequence[int], error: CrmSyncError) -> None:
+        """Give those of some positions the error that have no outcome yet."""
+        self.fail([place for place in places if place not in self.found], error)
+
     def send_all(
         self, parts: Sequence[Sequence[int]], send: Send, *, is_atomic: bool = True
     ) -> list[Outcome]:
@@ -52,7 +56,8 @@ class Ledger:
             except CrmSyncError as error:
                 if not self.is_written:
                     raise
-                return self.outcomes(error)
+                self.fail_rest(range(self.size), error)
+                break
             full = self._full(part)
             if full is not None:
                 for rest in parts[number + 1 :]:
@@ -80,7 +85,7 @@ class Ledger:
             send(places)
         except OutcomeUnknown as error:
             self.is_written = True
-            self.fail(places, error)
+            self.fail_rest(places, error)
         except (InvalidRecord, PreconditionFailed) as error:
             self.halve(places, send, error, is_atomic=is_atomic)
         else:
@@ -110,7 +115,7 @@ class Ledger:
         for half in (places[:middle], places[middle:]):
             self.run(half, send, is_atomic=is_atomic)
 
-    def outcomes(self, error: CrmSyncError | None = None) -> list[Outcome]:
-        """Return one outcome per position; `error` for those without one."""
-        missing = Outcome(error=error or OutcomeUnknown("Google did not say."))
+    def outcomes(self) -> list[Outcome]:
+        """Return one outcome per position; those without one are unknown."""
+        missing = Outcome(error=OutcomeUnknown("Google did not say."))
         return [self.found.get(place, missing) for place in range(self.size)]

@@ -210,7 +210,8 @@ class GoogleContacts:
     def update(self, edits: Sequence[Edit]) -> Sequence[Outcome]:
         """Write fields of contacts; see `ports.Side.update`.
 
-        An outcome with `EtagMismatch` carries the contact as it is now.
+        An outcome with `EtagMismatch` carries the contact as it is now, or nothing if
+        it could not be read again: what else was written is told in any case.
 
         Raises:
             Retryable: nothing of the call happened.

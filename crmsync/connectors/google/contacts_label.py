@@ -139,7 +139,7 @@ class Label:
                 failed = change(list(dict.fromkeys(part)))
             except OutcomeUnknown as error:
                 failed = dict.fromkeys(part, error)
-            except Retryable as error:
+            except CrmSyncError as error:
                 if not outcomes:
                     raise
                 rest = len(names) - len(outcomes)
@@ -169,10 +169,21 @@ class Label:
         ]
         if not stuck:
             return {}
-        self._api.modify_members(MY_CONTACTS, add=stuck)
-        answer = self._api.modify_members(self.resource_name, remove=stuck)
-        still = answer.get("canNotRemoveLastContactGroupResourceNames") or []
+        try:
+            self._api.modify_members(MY_CONTACTS, add=stuck)
+            still = self._remove_again(stuck)
+        except CrmSyncError as error:
+            # The others have left the label already.
+            return dict.fromkeys(stuck, error)
         return {
             str(name): InvalidRecord(f"Google does not let {name} leave the label.")
             for name in still
         }
+
+    def _remove_again(self, names: Sequence[str]) -> Sequence[str]:
+        """Take out contacts that are in another group now; return those that stay."""
+        try:
+            answer = self._api.modify_members(self.resource_name, remove=names)
+        except NotFound:
+            return ()
+        return answer.get("canNotRemoveLastContactGroupResourceNames") or ()

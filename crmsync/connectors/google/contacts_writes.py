@@ -6,6 +6,7 @@ Google's writes for one account have to be sequential (contract, 4.6).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from crmsync.connectors.google.batches import Ledger
@@ -37,6 +38,7 @@ from crmsync.errors import (
     NotFound,
     OutcomeUnknown,
     PreconditionFailed,
+    ProtocolBroken,
 )
 from crmsync.ports import Edit, NewRecord, Outcome
 from crmsync.records.cards import Card
@@ -109,6 +111,7 @@ class Writes:
 
         def send(places: Sequence[int]) -> None:
             answer = self._api.batch_create([bodies[at] for at in places], CREATE_MASK)
+            ledger.is_written = True
             made, refused = _by_key(answer, reading.installation)
             for at in places:
                 person = made.get(records[at].key)
@@ -224,7 +227,10 @@ class Writes:
         )
 
     def _show_current(self, ledger: Ledger, edits: Sequence[Edit]) -> None:
-        """Add what is there now to outcomes that say "changed meanwhile"."""
+        """Add what is there now to outcomes that say "changed meanwhile".
+
+        A fault of this look leaves them as they are: what was written counts.
+        """
         stale = {
             at: edits[at].remote_id
             for at, outcome in ledger.found.items()
@@ -232,14 +238,15 @@ class Writes:
         }
         if not stale:
             return
-        people = self._look(list(stale.values()), LIST_FIELDS)
-        for at, name in stale.items():
-            person = people[name]
-            if person is None:
-                ledger.fail([at], NotFound(f"{name} does not exist."))
-            else:
-                remote = person_to_remote(person, self._reading())
-                ledger.found[at] = Outcome(remote, ledger.found[at].error)
+        with suppress(CrmSyncError):
+            people = self._look(list(stale.values()), LIST_FIELDS)
+            for at, name in stale.items():
+                person = people[name]
+                if person is None:
+                    ledger.fail([at], NotFound(f"{name} does not exist."))
+                else:
+                    remote = person_to_remote(person, self._reading())
+                    ledger.found[at] = Outcome(remote, ledger.found[at].error)
 
     # ------------------------------------------------------------------ delete
 
@@ -266,7 +273,11 @@ class Writes:
                 self._api.delete(names[at])
             except NotFound:
                 pass
-            except (InvalidRecord, PreconditionFailed, OutcomeUnknown) as error:
+            except (InvalidRecord, PreconditionFailed) as error:
+                ledger.fail([at], error)
+                continue
+            except OutcomeUnknown as error:
+                ledger.is_written = True
                 ledger.fail([at], error)
                 continue
             ledger.is_written = True
@@ -281,26 +292,37 @@ def _item_error(result: Wire) -> CrmSyncError | None:
     return item_fault(result.get("status"), int(result.get("httpStatusCode") or 0))
 
 
+def _objects(found: object) -> list[Wire]:
+    whole = found if isinstance(found, list) else []
+    return [item for item in whole if isinstance(item, dict)]
+
+
 def _by_key(
     answer: Wire, installation: str
 ) -> tuple[dict[str, Wire], list[CrmSyncError]]:
     """Return created people by our key (their order is not promised), and refusals."""
     made: dict[str, Wire] = {}
     refused: list[CrmSyncError] = []
-    for result in answer.get("createdPeople") or []:
+    for result in _objects(answer.get("createdPeople")):
         error = _item_error(result)
-        person = result.get("person") or {}
         if error is not None:
             refused.append(error)
-        elif key := key_of(person, installation):
-            made[key] = person
+            continue
+        with suppress(ProtocolBroken):  # a person that can not be read is not shown
+            person = result.get("person") or {}
+            if key := key_of(person, installation):
+                made[key] = person
     return made, refused
 
 
 def _results(answer: Wire) -> dict[str, Wire]:
     """Return update results by the name that was sent; names may change (4.3)."""
     found: dict[str, Wire] = {}
-    for name, result in (answer.get("updateResult") or {}).items():
+    shown = answer.get("updateResult", {})
+    whole = shown.values() if isinstance(shown, dict) else [shown]
+    if not all(isinstance(result, dict) for result in whole):
+        raise OutcomeUnknown("Google's answer to an update is malformed.")
+    for name, result in shown.items():
         found[str(result.get("requestedResourceName") or name)] = result
     return found
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
+from crmsync.connectors.google.mapping.texts import clean, parse_json
 from crmsync.connectors.transport import (
     FINE,
     Again,
@@ -92,8 +91,8 @@ class Fault:
 def parse_fault(status: int, body: bytes) -> Fault:
     """Read an error answer of any shape; HTML and broken JSON give no reasons."""
     try:
-        whole = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        whole = clean(parse_json(body))
+    except ValueError:
         return Fault(status)
     error = whole.get("error") if isinstance(whole, dict) else None
     if not isinstance(error, dict):
@@ -157,8 +156,8 @@ def _check_body(call: Call, answer: Answer) -> Verdict:
     if not wants_json or not answer.body or kind.startswith("multipart/"):
         return FINE
     try:
-        orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
+        parse_json(answer.body)
+    except ValueError:
         error = ProviderDown(f"{call.place}: the answer is no JSON.")
         return Verdict(error, Again.UNLESS_WRITTEN)
     return FINE
@@ -236,7 +235,7 @@ def item_fault(status: Mapping[str, Any] | None, http: int = 0) -> CrmSyncError 
     code = int((status or {}).get("code", 0) or 0)
     if code == 0 and http < 300:
         return None
-    sentence = redact(str((status or {}).get("message", "")))[:300] or "refused"
+    sentence = redact(clean(str((status or {}).get("message", ""))))[:300] or "refused"
     known: CrmSyncError
     if code == 5 or http == 404:
         known = NotFound(sentence)

@@ -86,6 +86,11 @@ class IdTokens:
             raise UsageError("The identity token is refused: it is not Google's.")
         if nonce is not None and claims.get("nonce") != nonce:
             raise UsageError("The identity token is refused: the nonce differs.")
+        if claims.get("email_verified", True) not in (True, "true"):
+            raise UsageError(
+                "The identity token is refused: its e-mail address is not verified.",
+                next_step="Verify the address of your Google account and try again.",
+            )
         return dict(claims)
 
     def _keys_with(self, kid: str) -> Mapping[str, str]:

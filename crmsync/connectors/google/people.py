@@ -7,7 +7,7 @@ from typing import Any
 
 from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.service import build_service
-from crmsync.errors import ProtocolBroken
+from crmsync.errors import OutcomeUnknown, ProtocolBroken
 
 Wire = dict[str, Any]
 
@@ -81,7 +81,7 @@ class PeopleApi:
             "sources": SOURCES,
         }
         request = self._people.batchCreateContacts(body=body, prettyPrint=False)
-        return _wire(request.execute())
+        return _written(request.execute())
 
     def batch_update(
         self, people: Mapping[str, Wire], update_mask: str, read_mask: str
@@ -94,7 +94,7 @@ class PeopleApi:
             "sources": SOURCES,
         }
         request = self._people.batchUpdateContacts(body=body, prettyPrint=False)
-        return _wire(request.execute())
+        return _written(request.execute())
 
     def batch_delete(self, names: Sequence[str]) -> None:
         """Delete up to 500 contacts in one request."""
@@ -114,7 +114,7 @@ class PeopleApi:
     def create_group(self, name: str) -> Wire:
         """Create a contact group."""
         body = {"contactGroup": {"name": name}}
-        return _wire(self._groups.create(body=body, prettyPrint=False).execute())
+        return _written(self._groups.create(body=body, prettyPrint=False).execute())
 
     def modify_members(
         self, group: str, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -126,7 +126,15 @@ class PeopleApi:
         if remove:
             body["resourceNamesToRemove"] = list(remove)
         request = self._members.modify(resourceName=group, body=body, prettyPrint=False)
-        return _wire(request.execute())
+        return _written(request.execute())
+
+
+def _written(found: Any) -> Wire:
+    """Return a write's answer; one that can not be read tells of no outcome."""
+    try:
+        return _wire(found)
+    except ProtocolBroken as error:
+        raise OutcomeUnknown(error.message) from error
 
 
 def _wire(found: Any) -> Wire:

@@ -516,6 +516,30 @@ def test_an_update_leaves_everything_else_as_it_was(anna: Account) -> None:
     )
 
 
+@pytest.mark.rule("CON-16", "ENG-1")
+def test_characters_that_no_database_takes_are_read_around(anna: Account) -> None:
+    name = anna.by_hand(
+        names=[{"givenName": "J\x00o", "phoneticGivenName": "Ds\x00cho"}],
+        biographies=[{"value": "a\x00b", "contentType": "TEXT_PLAIN"}],
+        labels=["Infor CRM"],
+    )
+    before = anna.person(name)
+    remote = anna.read()[0][name]
+
+    (same,) = anna.side.update([edit(remote, {"notes": "ab"})])
+    unchanged = anna.writes()
+    (outcome,) = anna.side.update([edit(remote, {"last": "Roe"})])
+
+    after = anna.person(name)
+    assert remote.values == {"first": "Jo", "notes": "ab"}
+    assert "\\u0000" not in json.dumps([remote.record, remote.key])
+    assert (same.error, outcome.error) == (None, None)
+    assert not [w for w in unchanged if "batchUpdate" in w["path"]]
+    assert after["biographies"][0]["value"] == before["biographies"][0]["value"]
+    assert after["names"][0]["phoneticGivenName"] == "Ds\x00cho"
+    assert after["names"][0]["familyName"] == "Roe"
+
+
 @pytest.mark.rule("ENG-3")
 def test_a_field_edited_meanwhile_is_not_overwritten(anna: Account) -> None:
     made = anna.make({"first": "A"}, {"first": "B"})

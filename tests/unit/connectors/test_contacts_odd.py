@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import orjson
 import pytest
 
 from crmsync.connectors.google.adapter import GoogleHttp
@@ -47,7 +47,7 @@ class Google:
     def __call__(self, conn: socket.socket, seen: Seen) -> bool:
         parts = urlsplit(seen.target)
         name = parts.path.rpartition("/")[2].rpartition(":")[2]
-        body = orjson.loads(seen.body) if seen.body[:1] == b"{" else parts.query
+        body = json.loads(seen.body) if seen.body[:1] == b"{" else parts.query
         self.calls.append((name, body))
         reply = self.replies.get(name, [(404, {})]).pop(0)
         if isinstance(reply, str):

@@ -241,6 +241,29 @@ def test_an_identity_that_is_not_for_us_is_refused(
         client(server.url).exchange("c", REQUEST)
 
 
+@pytest.mark.rule("AUTH-3")
+@pytest.mark.parametrize(
+    ("claims", "is_good"),
+    [
+        ({}, True),
+        ({"email_verified": True}, True),
+        ({"email_verified": "true"}, True),
+        ({"email_verified": False}, False),
+        ({"email_verified": "false"}, False),
+    ],
+)
+def test_an_address_that_is_not_verified_is_not_trusted(
+    transport: Transport, time: FakeTime, claims: dict[str, Any], is_good: bool
+) -> None:
+    with serving(answer(200, PEMS)) as server:
+        verifier = IdTokens(transport, server.url, time)
+        if is_good:
+            assert verifier.verify(id_token(**claims), ["client"])["sub"] == "1"
+        else:
+            with pytest.raises(UsageError, match="address is not verified"):
+                verifier.verify(id_token(**claims), ["client"])
+
+
 @pytest.mark.parametrize("token", [None, "no.jwt", "", "eyJhbGciOiJub25lIn0.e30."])
 def test_an_answer_without_a_signed_identity_is_refused(
     client: Callable[[str], OAuthClient], token: str | None

@@ -203,3 +203,25 @@ def test_a_dry_run_writes_nothing_and_plans_what_then_happens(world: World) -> N
 
     assert untouched == (0, 0, {})
     assert told(planned) == told(world.state.cycle_items())
+
+
+@pytest.mark.rule("ENG-8")
+def test_a_refused_record_is_set_aside_and_tried_again_later(world: World) -> None:
+    for number in range(5):
+        world.google.put(person(number))
+    world.crm.poison.add("Last3")
+
+    first = world.cycle()
+    failed = [i for i in world.state.cycle_items() if i.state is ItemState.FAILED]
+    soon = world.cycle()
+    tried = len(world.state.cycle_items())
+    world.crm.poison.clear()
+    world.clock.advance(301)
+    world.cycle()
+
+    assert first.state is CycleState.PARTIAL
+    assert [item.name for item in failed] == ["First3 Last3"]
+    assert failed[0].error is not None
+    assert failed[0].error["next_step"]
+    assert (soon.state, tried) == (CycleState.SUCCEEDED, 0)
+    assert len(world.crm.live()) == 5

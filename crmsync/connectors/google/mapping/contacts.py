@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from crmsync.connectors.google.mapping.texts import UnfitEntry, clean
 from crmsync.errors import InvalidRecord, ProtocolBroken
 from crmsync.records import cards
 from crmsync.records.cards import Card, Entry
@@ -166,7 +167,8 @@ def person_to_card(person: Mapping[str, Any]) -> Card:
     )
 
 
-def _entry(spec: _List, item: Mapping[str, Any]) -> Entry:
+def _entry(spec: _List, wire: Mapping[str, Any]) -> Entry:
+    item: Wire = clean(wire)
     metadata = item.get("metadata") or {}
     values = {
         part: text
@@ -179,7 +181,7 @@ def _entry(spec: _List, item: Mapping[str, Any]) -> Entry:
     trim = {key: item[key] for key in spec.trim if key in item}
     if metadata.get("sourcePrimary"):
         trim["metadata"] = {"sourcePrimary": True}
-    return Entry(
+    entry = Entry(
         values,
         str(item.get("type", "")) if spec.is_typed else "",
         bool(metadata.get("primary") or metadata.get("sourcePrimary")),
@@ -187,6 +189,7 @@ def _entry(spec: _List, item: Mapping[str, Any]) -> Entry:
         {k: v for k, v in item.items() if k not in known and k not in spec.trim},
         trim,
     )
+    return entry if item == wire else UnfitEntry.of(entry, wire)
 
 
 def _full_date(found: Any) -> str:
@@ -207,14 +210,15 @@ def _client_data(person: Mapping[str, Any]) -> dict[str, str]:
     """Return client data by key; the first of equal keys counts."""
     found: dict[str, str] = {}
     for item in _items(person, "clientData"):
-        found.setdefault(str(item.get("key", "")), str(item.get("value", "")))
+        key, value = str(item.get("key", "")), str(item.get("value", ""))
+        found.setdefault(clean(key), clean(value))
     return found
 
 
 def key_of(person: Mapping[str, Any], installation: str = "") -> str:
     """Return our key, preferring this installation's where there are several."""
     keys = [
-        str(item.get("value", ""))
+        str(clean(item.get("value", "")))
         for item in _items(person, "clientData")
         if item.get("key") == KEY_NAME
     ]
@@ -388,7 +392,7 @@ def _item(spec: _List, entry: Entry) -> Wire:
         item["contentType"] = "TEXT_PLAIN"
     if spec.is_typed and entry.kind:
         item["type"] = entry.kind
-    return item
+    return entry.restored(item, spec.parts) if isinstance(entry, UnfitEntry) else item
 
 
 def _kept(spec: _List, entry: Entry) -> Wire:
@@ -487,6 +491,7 @@ def _client_data_after(
     after = [item for item in before if item.get("key") != PARKED_NAME]
     if parked:
         after.append({"key": PARKED_NAME, "value": ",".join(sorted(parked))})
-    if key and key not in [i.get("value") for i in before if i.get("key") == KEY_NAME]:
+    ours = [clean(i.get("value")) for i in before if i.get("key") == KEY_NAME]
+    if key and key not in ours:
         after.append({"key": KEY_NAME, "value": key})
-    return after if after != before else None
+    return after if clean(after) != clean(before) else None
