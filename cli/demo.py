@@ -44,6 +44,7 @@ class _Plan:
     vcards: tuple[str, ...]
     tables: tuple[Path, ...]
     as_json: bool
+    stays: bool
 
     def say(self, text: str) -> None:
         """Print a line, unless JSON is wanted."""
@@ -67,6 +68,7 @@ def demo(backend: str, load: tuple[str, ...], stay: bool, as_json: bool) -> None
         tuple(f for f in load if not f.lower().endswith(".csv")),
         tuple(Path(f) for f in load if f.lower().endswith(".csv")),
         as_json,
+        stay,
     )
     with (
         TemporaryDirectory(prefix="crm-sync-demo-") as folder,
@@ -91,22 +93,32 @@ def _sandbox(folder: Path, plan: _Plan) -> Iterator[str]:
         arguments += ["--label", "Infor CRM"]
     for file in plan.vcards:
         arguments += ["--load", file]
+    notes = (folder / "sandbox.log").open("w+", encoding="utf-8")
     process = subprocess.Popen(  # noqa: S603  our own module
-        arguments, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=notes,
+        text=True,
+        env=dict(os.environ),
     )
     try:
-        yield _address(process)
+        address = _address(process)
+        if address is None:
+            notes.seek(0)
+            raise ConfigError(f"The sandbox did not start: {notes.read().strip()}")
+        yield address
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
         process.kill()
+        notes.close()
         if process.stdout is not None:
             process.stdout.close()
         process.wait()
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _address(process: subprocess.Popen[str]) -> str | None:
     deadline = time.monotonic() + _PATIENCE
     stream = process.stdout
     while stream is not None and time.monotonic() < deadline:
@@ -115,7 +127,7 @@ def _address(process: subprocess.Popen[str]) -> str:
             break
         if line.startswith(_READY):
             return line.removeprefix(_READY).strip()
-    raise ConfigError("The sandbox did not start; see its message above.")
+    return None
 
 
 @contextlib.contextmanager
@@ -266,7 +278,7 @@ def _connect(wired: Any, user: Any) -> str:
 def _print(plan: _Plan, found: list[dict[str, Any]]) -> None:
     if not plan.as_json:
         for cycle in found:
-            print_cycle(cycle)
+            print_cycle(cycle, points_on=plan.stays)
 
 
 def _print_questions(wired: Any, plan: _Plan) -> None:

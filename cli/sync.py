@@ -45,8 +45,8 @@ def run(email: str, kind: str, dry_run: bool, accept: bool, as_json: bool) -> No
     sys.exit(max((_STATUS.get(cycle["state"], 0) for cycle in found), default=0))
 
 
-def print_cycle(cycle: dict[str, Any]) -> None:
-    """Print one cycle for people."""
+def print_cycle(cycle: dict[str, Any], *, points_on: bool = True) -> None:
+    """Print one cycle for people; `points_on` names the command that shows more."""
     dry = " (dry run: nothing was written)" if cycle["dry_run"] else ""
     click.echo(f"{cycle['kind'].capitalize()} – {cycle['user']}: {cycle['state']}{dry}")
     counts = cycle["counts"]
@@ -64,4 +64,5 @@ def print_cycle(cycle: dict[str, Any]) -> None:
     if cycle["error"]:
         click.echo(f"  {cycle['error']['message']}")
         click.echo(f"  {cycle['error']['next_step']}")
-    click.echo(f"  see: crm-sync history show {cycle['id']}")
+    if points_on:
+        click.echo(f"  see: crm-sync history show {cycle['id']}")

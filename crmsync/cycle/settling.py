@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from crmsync.cycle.run import Progress, Run
+from crmsync.cycle.run import PAGE, Progress, Run, chunks
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.ports import Unit
 from crmsync.records.remote import Link
@@ -41,15 +41,17 @@ def _settle_creates(
     origins = run.state.links_by(
         side.other, [item.remote_id(side.other) for item in items]
     )
+    adopted: list[tuple[Item, str]] = []
     for item in items:
-        origin = (side.other, item.remote_id(side.other))
         made = found.get(item.key)
-        if origin[1] in origins:
+        if item.remote_id(side.other) in origins:
             run.state.commit(Unit(items=(replace(item, state=ItemState.DONE),)))
         elif made is not None:
-            _adopt(run, side, item, made)
+            adopted.append((item, made))
         else:
             _wait(run, side, item, progress)
+    for part in chunks(adopted, PAGE):
+        _adopt(run, side, part)
 
 
 def _found(run: Run, side: SideName, keys: Sequence[str]) -> dict[str, str]:
@@ -58,25 +60,33 @@ def _found(run: Run, side: SideName, keys: Sequence[str]) -> dict[str, str]:
     return dict(run.state.directory_keys(keys))
 
 
-def _adopt(run: Run, side: SideName, item: Item, made: str) -> None:
-    """Link a record that was made after all; the base is what was sent."""
+def _adopt(run: Run, side: SideName, made: Sequence[tuple[Item, str]]) -> None:
+    """Link records that were made after all; the base is what was sent."""
     is_crm = side is SideName.CRM
-    link = Link(
-        link_id=run.ids.new(),
-        crm_id=made if is_crm else item.crm_id,
-        google_id=item.google_id if is_crm else made,
-        base=item.base,
-        created_in=side,
-        has_key=not is_crm,
-    )
+    links = [
+        Link(
+            link_id=run.ids.new(),
+            crm_id=remote_id if is_crm else item.crm_id,
+            google_id=item.google_id if is_crm else remote_id,
+            base=item.base,
+            created_in=side,
+            has_key=not is_crm,
+        )
+        for item, remote_id in made
+    ]
     # What happened to either record since then was read while nothing linked them.
-    now = tuple(
-        run.side(s).fetch([link.remote_id(s)])[link.remote_id(s)] for s in SideName
+    now = [
+        remote
+        for s in SideName
+        for remote in run.side(s).fetch([link.remote_id(s) for link in links]).values()
+    ]
+    done = tuple(
+        replace(
+            item, state=ItemState.DONE, crm_id=link.crm_id, google_id=link.google_id
+        )
+        for (item, _), link in zip(made, links, strict=True)
     )
-    done = replace(
-        item, state=ItemState.DONE, crm_id=link.crm_id, google_id=link.google_id
-    )
-    run.state.commit(Unit(links=(link,), items=(done,), stage=now))
+    run.state.commit(Unit(links=tuple(links), items=done, stage=tuple(now)))
 
 
 def _wait(run: Run, side: SideName, item: Item, progress: Progress) -> None:

@@ -103,13 +103,13 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "adopt_base_is_remote": (
         (
             "cycle/settling.py",
-            "        base=item.base,\n",
-            "        base=type(item.base)(\n"
-            "            item.base.crm if not is_crm\n"
-            "            else run.crm.fetch([made])[made].values,\n"
-            "            item.base.google if is_crm\n"
-            "            else run.google.fetch([made])[made].values,\n"
-            "        ),\n",
+            "            base=item.base,\n",
+            "            base=type(item.base)(\n"
+            "                item.base.crm if not is_crm\n"
+            "                else run.crm.fetch([remote_id])[remote_id].values,\n"
+            "                item.base.google if is_crm\n"
+            "                else run.google.fetch([remote_id])[remote_id].values,\n"
+            "            ),\n",
         ),
     ),
     "one_inflight": (
@@ -184,8 +184,8 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "adopted_without_a_look": (
         (
             "cycle/settling.py",
-            "run.state.commit(Unit(links=(link,), items=(done,), stage=now))",
-            "run.state.commit(Unit(links=(link,), items=(done,)))",
+            "run.state.commit(Unit(links=tuple(links), items=done, stage=tuple(now)))",
+            "run.state.commit(Unit(links=tuple(links), items=done))",
         ),
     ),
 }

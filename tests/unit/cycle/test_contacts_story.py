@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmsync.engine.plan import Action, ItemState
+from crmsync.errors import OutcomeUnknown
 from crmsync.ports import CycleState
 from tests.support.world import World, person
 
@@ -225,3 +226,21 @@ def test_a_refused_record_is_set_aside_and_tried_again_later(world: World) -> No
     assert failed[0].error["next_step"]
     assert (soon.state, tried) == (CycleState.SUCCEEDED, 0)
     assert len(world.crm.live()) == 5
+
+
+@pytest.mark.rule("ENG-2", "ENG-8")
+def test_a_lost_batch_is_adopted_with_one_look_per_side(world: World) -> None:
+    for number in range(4):
+        world.crm.put(person(number))
+
+    def lose(_: int, name: str) -> None:
+        if name == "after google.create":
+            raise OutcomeUnknown("No answer came.")
+
+    world.cycle(at_effect=lose)
+    looks: list[str] = []
+    world.cycle(at_effect=lambda _, name: looks.append(name))
+
+    assert world.state.link_count() == len(world.google.live()) == 4
+    assert looks.count("before google.fetch") == 1
+    assert looks.count("before crm.fetch") == 1
