@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,6 @@ from crmsync.services import settings
 from crmsync.services.app import App
 from crmsync.services.telling import cycle_json
 from crmsync.storage import cycles, history, leases, people
-from crmsync.storage.database import Database
 from crmsync.storage.leases import Lease
 from crmsync.storage.people import Connection, Pair, User
 from crmsync.storage.scratch import bring_back, scratch_copy
@@ -99,7 +98,7 @@ def _run_kind(app: App, user: User, kind: str, order: Order) -> dict[str, Any]:
             return approve(app, waiting.id, order)
         return cycle_json(waiting)
     if order.is_dry:
-        return _dry(app, user, pair, order)
+        return _dry(app, user, pair)
     told = _told_already(app, user, pair)
     if told is not None:
         return told
@@ -235,40 +234,36 @@ def _run_open(
     allowance: Allowance | None,
 ) -> dict[str, Any]:
     lease, cycle_id = place
-    requests = {"google": 0, "crm": 0}
-
-    def work(run: Run) -> CycleReport:
-        report = run_cycle(run)
-        requests["google"], requests["crm"] = run.google.requests, run.crm.requests
-        return report
-
     state = SqlState(
         app.database, lease, cycle_id, clock=app.clock, allowance=allowance
     )
-    report = _guarded(app, user, pair, state, work)
+    report, requests = _attempt(app, user, pair, state)
+    if report.error and report.error["code"] == ReconnectNeeded.code:
+        _mark_dead(app, user, pair)
     cycles.close_cycle(app.database, cycle_id, report, requests, now=app.clock.now())
     return cycle_json(history.cycle_row(app.database, cycle_id))
 
 
-def _guarded(
-    app: App,
-    user: User,
-    pair: Pair,
-    state: SqlState,
-    work: Callable[[Run], CycleReport],
-) -> CycleReport:
-    """Build the run and do the work; what prevents it ends the cycle in words."""
+def _attempt(
+    app: App, user: User, pair: Pair, state: SqlState, *, is_dry: bool = False
+) -> tuple[CycleReport, dict[str, int]]:
+    """Build the run and do the cycle; what prevents it ends the cycle in words.
+
+    Returns:
+        The report, and the requests made to each side.
+    """
+    run: Run | None = None
     try:
-        report = work(build_run(app, user, pair, state))
+        run = build_run(app, user, pair, state, is_dry=is_dry)
+        report = run_cycle(run)
     except (ReconnectNeeded, PermissionMissing) as error:
         report = CycleReport(CycleState.PAUSED, error=describe(error))
     except LeaseLost as error:
-        return CycleReport(CycleState.PARTIAL, error=describe(error))
+        report = CycleReport(CycleState.PARTIAL, error=describe(error))
     except CrmSyncError as error:
-        return CycleReport(CycleState.FAILED, error=describe(error))
-    if report.error and report.error["code"] == ReconnectNeeded.code:
-        _mark_dead(app, user, pair)
-    return report
+        report = CycleReport(CycleState.FAILED, error=describe(error))
+    google, crm = (run.google.requests, run.crm.requests) if run else (0, 0)
+    return report, {"google": google, "crm": crm}
 
 
 def _mark_dead(app: App, user: User, pair: Pair) -> None:
@@ -333,7 +328,7 @@ def usable_connection(app: App, user: User, kind: str) -> Connection:
     return connection
 
 
-def _dry(app: App, user: User, pair: Pair, order: Order) -> dict[str, Any]:
+def _dry(app: App, user: User, pair: Pair) -> dict[str, Any]:
     """Plan on a scratch copy; only the cycle and its plan come back (ENG-7)."""
     with scratch_copy(app.database, pair.pair_id) as copy:
         people.edit_pair(copy, pair.pair_id, lease_until=None)
@@ -342,40 +337,7 @@ def _dry(app: App, user: User, pair: Pair, order: Order) -> dict[str, Any]:
         cycle_id = app.ids.new()
         cycles.open_cycle(copy, cycle_id, pair.pair_id, now=now, is_dry=True)
         state = SqlState(copy, lease, cycle_id, clock=app.clock)
-        requests = {"google": 0, "crm": 0}
-
-        def work(run: Run) -> CycleReport:
-            report = run_cycle(run)
-            requests["google"] = run.google.requests
-            requests["crm"] = run.crm.requests
-            return report
-
-        report = _dry_report(app, user, pair, state, work)
-        _close_dry(copy, cycle_id, report, requests, app)
+        report, requests = _attempt(app, user, pair, state, is_dry=True)
+        cycles.close_cycle(copy, cycle_id, report, requests, now=app.clock.now())
         bring_back(copy, app.database, cycle_id)
     return cycle_json(history.cycle_row(app.database, cycle_id))
-
-
-def _dry_report(
-    app: App,
-    user: User,
-    pair: Pair,
-    state: SqlState,
-    work: Callable[[Run], CycleReport],
-) -> CycleReport:
-    try:
-        return work(build_run(app, user, pair, state, is_dry=True))
-    except (ReconnectNeeded, PermissionMissing) as error:
-        return CycleReport(CycleState.PAUSED, error=describe(error))
-    except CrmSyncError as error:
-        return CycleReport(CycleState.FAILED, error=describe(error))
-
-
-def _close_dry(
-    copy: Database,
-    cycle_id: str,
-    report: CycleReport,
-    requests: Mapping[str, int],
-    app: App,
-) -> None:
-    cycles.close_cycle(copy, cycle_id, report, requests, now=app.clock.now())
