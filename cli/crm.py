@@ -108,6 +108,7 @@ def import_files(files: tuple[Path, ...], email: str, group: str | None) -> None
                 columns = ", ".join(result.unknown_columns)
                 click.echo(f"  columns not known: {columns}")
             for line in result.lines[:20]:
-                click.echo(f"  line {line.line}: {line.outcome} – {line.reason}")
+                words = line.outcome.replace("_", " ")
+                click.echo(f"  line {line.line}: {words} – {line.reason}")
             if len(result.lines) > 20:
                 click.echo(f"  … and {len(result.lines) - 20} more lines")

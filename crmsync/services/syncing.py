@@ -317,14 +317,24 @@ def usable_connection(app: App, user: User, kind: str) -> Connection:
     service = SERVICE_OF[kind]
     connection = people.connection_of(app.database, user.user_id, service)
     words = {"google_sync": "Google Sync", "google_mail": "Google Mail"}[service]
+    way_on = (
+        "Authorise it under Options, Authorize Services, or with: "
+        f"crm-sync connection authorize {service} --user {user.email}"
+    )
     if connection is None:
-        raise ReconnectNeeded(f"{words} is not authorised for {user.email}.")
+        raise ReconnectNeeded(
+            f"{words} is not authorised for {user.email}.", next_step=way_on
+        )
     if connection.state != "active":
         raise ReconnectNeeded(
-            f"Google has ended the authorisation of {words} for {connection.email}."
+            f"Google has ended the authorisation of {words} for {connection.email}.",
+            next_step=way_on,
         )
     if not is_granted(kind, connection.scopes):
-        raise PermissionMissing(f"{connection.email} has not granted access to {kind}.")
+        raise PermissionMissing(
+            f"{connection.email} has not granted access to {kind}.",
+            next_step=f"{way_on} and leave all boxes ticked.",
+        )
     return connection
 
 

@@ -139,7 +139,8 @@ class OAuthClient:
         """
         if not client_id or not client_secret:
             raise ConfigError(
-                "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are not configured."
+                "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET are not configured. Set "
+                "them to your OAuth client's; to try without one: crm-sync demo --stay"
             )
         self.id_tokens = IdTokens(transport, endpoints.certs, clock)
         self._client_id = client_id
