@@ -131,6 +131,11 @@ def import_file(
     with refusals():
         with wired.database.write() as connection:
             author = _author(connection, email)
+            if email and not author.user_id:
+                raise UsageError(
+                    f"There is no user {email}.",
+                    next_step="See the users with: crm-sync user list",
+                )
             group_id = _group_for_import(connection, group, author)
         try:
             with path.open("rb") as file:

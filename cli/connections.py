@@ -8,6 +8,7 @@ import sys
 import click
 
 from cli.common import app, says_errors, table
+from crmsync.errors import UsageError
 
 _SERVICES = click.Choice(["google_sync", "google_mail"])
 
@@ -38,19 +39,28 @@ def authorize(service: str, email: str, timeout: int, yes: bool) -> None:
             click.echo(f"  {url}\n")
             answer = server.wait(timeout)
         waiting = connecting.callback(wired, session, answer)
-        account = waiting.email if yes else _confirmed(waiting.email)
+        account = waiting.email if yes else _confirmed(user.email, waiting.email)
         made = connecting.confirm(wired, user, service, session, account)
         click.echo(f"Authorized: {connecting.SERVICE_WORDS[service]} as {made.email}.")
         for kind in waiting.missing:
             click.echo(f"Not granted: {kind}. Authorize again to grant it.")
 
 
-def _confirmed(email: str) -> str:
-    """Ask for OK; *User Email* is prefilled with the account's address (AUTH-3)."""
+def _confirmed(user: str, account: str) -> str:
+    """Ask for OK, with a doubt if the account is not the user's own (AUTH-3)."""
+    is_own = user.casefold() == account.casefold()
+    if is_own and not sys.stdin.isatty():
+        return account
     if not sys.stdin.isatty():
-        return email
-    answer: str = click.prompt("User Email", default=email)
-    return answer
+        raise UsageError(
+            f"Google says {account}, which is not {user}. Nothing was stored.",
+            next_step="Authorize again with the right account, or add --yes.",
+        )
+    differs = "" if is_own else f" That is not {user}."
+    question = f"Google says you are {account}.{differs} Use this account?"
+    if not click.confirm(question, default=is_own):
+        raise UsageError("Nothing was stored.", next_step="Authorize again.")
+    return account
 
 
 @connection.command("list")

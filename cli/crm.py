@@ -33,6 +33,8 @@ def list_records(record_type: str, search: str, limit: int, as_json: bool) -> No
         return
     names = ("id", "first", "last", "company", "email", "work_phone", "mobile")
     rows = [[row.get(name, "") for name in names] for row in found]
+    if len(found) == limit:
+        click.echo(f"The first {limit}; see more with --limit.")
     table(
         rows, ["Id", "First name", "Last name", "Company", "E-mail", "Work", "Mobile"]
     )

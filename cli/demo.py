@@ -229,7 +229,7 @@ def _stay(wired: Any) -> None:
     click.echo(f"  crm-sync sync run --user {USERS[0][0]}")
     click.echo("  crm-sync history list")
     click.echo("  crm-sync inbox")
-    click.echo(f"\nA person's hand in Google: see sandbox/README.md, {root}/_sandbox/")
+    click.echo(f"\nA person's hand in Google: see sandbox/README.md, {root}/_sandbox")
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             time.sleep(3600)

@@ -188,7 +188,7 @@ def restore(item_id: str, fields: tuple[str, ...]) -> None:
 
 @item.command("resolve")
 @click.argument("item_id")
-@click.option("--choose", default="skip", help="A candidate's id, new, or skip.")
+@click.option("--choose", required=True, help="A candidate's id, new, or skip.")
 @says_errors
 def resolve(item_id: str, choose: str) -> None:
     """Decide about a held record; the next cycle carries it out."""

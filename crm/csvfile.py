@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import BinaryIO
 
 from crm.errors import BadFile
+from crm.fields import LIMITS
 from crm.textfile import decode, numbered_lines
 
 COLUMNS: Mapping[str, str] = {
@@ -44,6 +45,63 @@ COLUMNS: Mapping[str, str] = {
 }
 """Columns, whatever their order and case, and the fields they fill; `Street 2` is the
 second line of the street."""
+
+OTHER_NAMES: Mapping[str, str] = {
+    "given name": "first",
+    "vorname": "first",
+    "additional name": "middle",
+    "surname": "last",
+    "family name": "last",
+    "nachname": "last",
+    "company": "company",
+    "organization name": "company",
+    "firma": "company",
+    "job title": "title",
+    "organization title": "title",
+    "position": "title",
+    "organization department": "department",
+    "abteilung": "department",
+    "email": "email",
+    "e-mail address": "email",
+    "email address": "email",
+    "e-mail 1 - value": "email",
+    "e-mail-adresse": "email",
+    "e-mail 2 address": "email2",
+    "e-mail 2 - value": "email2",
+    "e-mail 3 address": "email3",
+    "e-mail 3 - value": "email3",
+    "business phone": "work_phone",
+    "phone 1 - value": "work_phone",
+    "mobile phone": "mobile",
+    "phone 2 - value": "mobile",
+    "business fax": "fax",
+    "web page": "web",
+    "website": "web",
+    "business street": "work_street",
+    "business city": "work_city",
+    "business state": "work_region",
+    "business postal code": "work_postal",
+    "business country/region": "work_country",
+}
+"""What other programs call them; the CRM's own field names are understood, too."""
+
+
+def field_of(heading: str) -> str | None:
+    """Return the field that a column's heading fills, or None."""
+    name = heading.strip().casefold()
+    if name in LIMITS:
+        return name
+    return COLUMNS.get(name) or OTHER_NAMES.get(name)
+
+
+def fields_of(header: Sequence[str]) -> list[str | None]:
+    """Return the field of each column; the first of several for one field counts."""
+    found: list[str | None] = []
+    for heading in header:
+        field = field_of(heading)
+        found.append(None if field in found else field)
+    return found
+
 
 _DELIMITERS = ",;\t|"
 _MAX_LINES = 1_000
@@ -78,7 +136,7 @@ class CsvRows:
         """
         self._lines = _Lines(source)
         self._delimiter, header = _read_header(self._lines)
-        self._fields = [COLUMNS.get(name.strip().casefold()) for name in header]
+        self._fields = fields_of(header)
         self.unknown_columns = tuple(
             name.strip()
             for name, field in zip(header, self._fields, strict=True)
@@ -147,7 +205,7 @@ def _read_header(lines: _Lines) -> tuple[str, list[str]]:
 
 
 def _known_columns(header: Sequence[str]) -> int:
-    return sum(name.strip().casefold() in COLUMNS for name in header)
+    return sum(field_of(name) is not None for name in header)
 
 
 def _split(text: str, delimiter: str) -> list[str]:

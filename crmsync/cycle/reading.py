@@ -73,6 +73,7 @@ def _store(run: Run, side: SideName, page: Page, progress: Progress) -> None:
                 directory=tuple(result.directory),
                 forget=tuple(result.forget),
                 resolved=tuple(result.left),
+                choices_done=tuple(result.left),
             )
         )
 
@@ -232,5 +233,6 @@ def _store_confirmed(
             directory=tuple(result.directory),
             forget=tuple(result.forget),
             resolved=tuple(result.left),
+            choices_done=tuple(result.left),
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -128,10 +128,14 @@ def _look_for_strays(
     for page in google.read(None):
         ids = [remote.remote_id for remote in page.records]
         links = state.links_by(SideName.GOOGLE, ids)
-        held = state.held(SideName.GOOGLE, ids)
+        # Somebody was asked about these, or has decided to leave them alone.
+        asked = {
+            *state.held(SideName.GOOGLE, ids),
+            *state.choices(SideName.GOOGLE, ids),
+        }
         for remote in page.records:
             if remote.remote_id not in links:
-                _judge_stray(state, remote, findings, origin_of(remote.key), held)
+                _judge_stray(state, remote, findings, origin_of(remote.key), asked)
 
 
 def _judge_stray(
@@ -139,9 +143,9 @@ def _judge_stray(
     remote: Remote,
     findings: Findings,
     origin: str,
-    held: Mapping[str, Any],
+    asked: Set[str],
 ) -> None:
     if origin and state.links_by(SideName.CRM, [origin]) and remote.is_selected:
         findings.doubled.append(f"{remote.remote_id} – {origin}")
-    elif remote.is_selected and remote.remote_id not in held:
+    elif remote.is_selected and remote.remote_id not in asked:
         findings.unlinked.append(remote.remote_id)

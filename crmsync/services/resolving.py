@@ -117,7 +117,7 @@ def resolve(app: App, item_id: str, choice: str, *, actor: str) -> dict[str, Any
     remote_id = row.crm_id or row.google_id
     history.choose(app.database, (row.pair_id, side.value, remote_id), kind, target)
     if kind is ChoiceKind.IGNORE:
-        history.close_item(app.database, item_id, "skipped", "chosen")
+        history.close_item(app.database, item_id, "skipped", "skipped_by_person")
     detail = {"item": item_id, "choice": choice}
     auditing.note(app, actor, "item.resolved", detail)
     return detail
@@ -145,7 +145,10 @@ def retry(app: App, item_id: str, *, actor: str) -> dict[str, Any]:
     """Let a failed item's records be tried in the next cycle, without delay."""
     row = history.item_row(app.database, item_id)
     places = [("crm", row.crm_id), ("google", row.google_id)]
-    history.hurry(app.database, row.pair_id, [p for p in places if p[1]])
+    places = [place for place in places if place[1]]
+    history.hurry(app.database, row.pair_id, places)
+    # A question that was skipped, or a rejected record, is asked about again.
+    history.forget_choices(app.database, row.pair_id, places)
     auditing.note(app, actor, "item.retried", {"item": item_id})
     return {"item": item_id}
 

@@ -238,8 +238,6 @@ def _run_open(
         app.database, lease, cycle_id, clock=app.clock, allowance=allowance
     )
     report, requests = _attempt(app, user, pair, state)
-    if report.error and report.error["code"] == ReconnectNeeded.code:
-        _mark_dead(app, user, pair)
     cycles.close_cycle(app.database, cycle_id, report, requests, now=app.clock.now())
     return cycle_json(history.cycle_row(app.database, cycle_id))
 
@@ -262,6 +260,10 @@ def _attempt(
         report = CycleReport(CycleState.PARTIAL, error=describe(error))
     except CrmSyncError as error:
         report = CycleReport(CycleState.FAILED, error=describe(error))
+    is_dead = report.error and report.error["code"] == ReconnectNeeded.code
+    if is_dead and run is not None and not is_dry:
+        # Google said so; a key that cannot read our own tokens is no reason.
+        _mark_dead(app, user, pair)
     google, crm = (run.google.requests, run.crm.requests) if run else (0, 0)
     return report, {"google": google, "crm": crm}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from crmsync.errors import UsageError
 from crmsync.ports import ChoiceKind
@@ -144,6 +144,21 @@ def hurry(database: Database, pair_id: str, places: Sequence[tuple[str, str]]) -
                     t.staged.c.remote_id == remote_id,
                 )
                 .values(not_before=None)
+            )
+
+
+def forget_choices(
+    database: Database, pair_id: str, places: Sequence[tuple[str, str]]
+) -> None:
+    """Forget what persons decided about records, so that they are asked again."""
+    with database.write() as connection:
+        for side, remote_id in places:
+            connection.execute(
+                delete(t.choices).where(
+                    t.choices.c.pair_id == pair_id,
+                    t.choices.c.side == side,
+                    t.choices.c.remote_id == remote_id,
+                )
             )
 
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from crm import accounts, contacts, groups, lookup
+from crm.csvfile import fields_of
 from crm.errors import BadFile, NotFound
 from crm.imports import ImportResult, Outcome, import_csv
 from crm.rows import ContactRow
@@ -431,3 +432,20 @@ def test_memory_does_not_grow_with_the_file(engine: Engine) -> None:
         tracemalloc.stop()
 
     assert peaks[1] < peaks[0] * 1.5
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "First Name,Last Name,Company,E-mail Address,Mobile Phone",
+        "Given Name,Family Name,Organization Name,E-mail 1 - Value,Mobile",
+        "first,last,company,email,mobile",
+        "Vorname;Nachname;Firma;E-Mail-Adresse;Mobile",
+    ],
+)
+def test_headings_of_other_programs_are_understood(header: str) -> None:
+    delimiter = ";" if ";" in header else ","
+
+    fields = fields_of(header.split(delimiter))
+
+    assert fields == ["first", "last", "company", "email", "mobile"]

@@ -12,6 +12,7 @@ from cli import builtin
 from crmsync.errors import LeaseLost, UsageError
 from crmsync.services import (
     accounts,
+    checking,
     connecting,
     grouping,
     reporting,
@@ -396,3 +397,49 @@ def test_another_account_is_possible_after_forgetting_the_former_one(
     with product.app.database.read() as connection:
         assert len(connection.execute(select(t.links)).all()) == 1
     assert len(box.people(BEN)) == 1
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("AUTH-6")
+def test_a_mistyped_key_does_not_end_an_authorisation(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    from cryptography.fernet import Fernet
+
+    contact(product, first="Ada")
+    wrong = Product(
+        product.folder,
+        box.url,
+        variables={**product.variables, "token_keys": Fernet.generate_key().decode()},
+    )
+    paused = wrong.cycle(anna)
+    wrong.close()
+
+    cycle = product.cycle(anna)
+
+    assert paused["state"] == "paused"
+    assert (cycle["state"], cycle["counts"]["google"]["created"]) == ("succeeded", 1)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("HIS-3", "HIS-6")
+def test_a_skipped_question_is_no_fault_and_can_be_asked_again(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    contact(product, first="A", last="Smith", email="home@x.example")
+    box.create_person(
+        ANNA,
+        {**person("B"), "emailAddresses": [{"value": "home@x.example"}]},
+    )
+    product.cycle(anna)
+    asked = [entry["item"] for entry in reporting.inbox(product.app, anna)]
+    for item in asked:
+        resolving.resolve(product.app, item["id"], "skip", actor=ACTOR)
+    product.cycle(anna)
+    assert reporting.inbox(product.app, anna) == []
+    assert checking.check(product.app)["ok"]
+
+    resolving.retry(product.app, asked[0]["id"], actor=ACTOR)
+    product.cycle(anna)
+
+    assert len(reporting.inbox(product.app, anna)) == 1
