@@ -340,7 +340,9 @@ def _by_key(
 def _is_one_of_several(run: Run, origin: str) -> bool:
     """Whether more than one Google contact carries a key of the same CRM contact."""
     found = run.state.directory_find([f"o:{origin}"])
-    return len({i for ids in found.values() for i in ids}) > 1
+    ids = sorted({i for hits in found.values() for i in hits})
+    staged = run.state.staged(SideName.GOOGLE, ids)
+    return sum(run.origin_of(r.key) == origin for r in staged.values()) > 1
 
 
 def _by_identity(
