@@ -244,3 +244,46 @@ def test_a_lost_batch_is_adopted_with_one_look_per_side(world: World) -> None:
     assert world.state.link_count() == len(world.google.live()) == 4
     assert looks.count("before google.fetch") == 1
     assert looks.count("before crm.fetch") == 1
+
+
+@pytest.mark.rule("CON-20")
+def test_a_parted_contact_does_not_make_a_key_doubtful(world: World) -> None:
+    row = world.crm.put(person(1))
+    world.cycle()
+    parted = world.google.live()[0]
+    parted.extras = ("photo",)
+    world.crm.set_selected(row.remote_id, False)
+    world.cycle()
+    copy = world.google.put(person(1))
+    copy.key = parted.key
+    world.google.touch(copy.remote_id)
+
+    world.cycle()
+
+    held = [i for i in world.state.cycle_items() if i.state is ItemState.HELD]
+    linked = world.state.tables.links.values()
+    assert held == []
+    assert [(k.crm_id, k.google_id) for k in linked] == [
+        (row.remote_id, copy.remote_id)
+    ]
+
+
+@pytest.mark.rule("CON-20")
+def test_two_labelled_contacts_with_the_same_key_are_held(world: World) -> None:
+    row = world.crm.put(person(1))
+    world.cycle()
+    parted = world.google.live()[0]
+    parted.extras = ("photo",)
+    world.crm.set_selected(row.remote_id, False)
+    world.cycle()
+    for number in (2, 3):
+        copy = world.google.put(person(number))
+        copy.key = parted.key
+        world.google.touch(copy.remote_id)
+
+    world.cycle()
+
+    held = [i for i in world.state.cycle_items() if i.state is ItemState.HELD]
+    assert {item.reason for item in held} == {"several_candidates"}
+    assert len(held) == 2
+    assert world.state.link_count() == 0
