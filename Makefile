@@ -26,8 +26,8 @@ setup: $(STAMP) ## Install everything into .venv, and the commit hooks
 demo: $(STAMP) ## Show the product in a throw-away instance, then exit
 	@$(BIN)/crm-sync demo $(DEMO)
 
-run: $(STAMP) ## Show the product and keep its sandbox up until Ctrl-C
-	@$(BIN)/crm-sync demo $(DEMO) --stay
+run: $(STAMP) ## Run everything with a local Google and demo data, until Ctrl-C
+	@$(BIN)/crm-sync up --sandbox $(UP)
 
 check: $(STAMP) ## Format, lint, types, import rules, spelling
 	$(BIN)/ruff format --check .

@@ -23,6 +23,9 @@ _GROUPS = {
     "keys": "cli.db:keys",
     "sandbox": "cli.sandbox:sandbox",
     "demo": "cli.demo:demo",
+    "up": "cli.up:up",
+    "worker": "cli.processes:worker",
+    "scheduler": "cli.processes:scheduler",
 }
 
 

@@ -68,11 +68,17 @@ def _short(error: Exception) -> str:
 
 
 @contextmanager
-def app() -> Iterator[Any]:
-    """Wire the process from the environment; close it at the end."""
+def app(*, level: str = "warning") -> Iterator[Any]:
+    """Wire the process from the environment; close it at the end.
+
+    Args:
+        level: what is logged, to standard error: a command shows its results itself.
+    """
+    from crmsync import logs
     from crmsync.bootstrap import build
     from crmsync.config import load_config
 
+    logs.configure(as_json=not sys.stderr.isatty(), level=level)
     wired = build(load_config())
     try:
         yield wired

@@ -31,6 +31,10 @@ USERS = (
     ("anna.miller@ostervik.example", "Anna Miller"),
     ("ben.ortiz@ostervik.example", "Ben Ortiz"),
 )
+NEWCOMER = ("clara.novak@ostervik.example", "Clara Novak")
+"""Has a Google account in the sandbox and has authorised nothing yet."""
+
+PASSWORD = "sandbox-demo"  # noqa: S105  of a demo on this machine, printed for all to see
 GROUP = "Google contacts"
 _READY = "sandbox ready on "
 _PATIENCE = 60
@@ -132,11 +136,12 @@ def _address(process: subprocess.Popen[str]) -> str | None:
 
 @contextlib.contextmanager
 def _wired(folder: Path, url: str) -> Iterator[Any]:
-    from crmsync import migrations
+    from crmsync import logs, migrations
     from crmsync.bootstrap import build
     from crmsync.config import load_config
     from crmsync.storage.database import make_database
 
+    logs.configure(as_json=not sys.stderr.isatty(), level="warning")
     config = load_config(
         {
             "instance_path": folder / "instance",
@@ -206,6 +211,39 @@ def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
     plan.say("   All is well." if found["ok"] else f"   Something is wrong: {found}")
     _print_questions(wired, plan)
     return {"cycles": [*dry, *first, *second], "check": found}
+
+
+def set_up_company(wired: Any) -> None:
+    """Set up the demo company, unless it is there already, and say how to sign in.
+
+    Both colleagues agree on the consent page over HTTP and accept a first cycle; the
+    newcomer is left to try that on the pages.
+    """
+    from crmsync.services import accounts, grouping
+    from crmsync.services.syncing import Order, run_kinds
+    from crmsync.storage import people
+
+    plan = _Plan((), (), as_json=False, stays=True)
+    if not people.users(wired.database):
+        plan.say("The demo company moves in; this takes a few seconds.")
+        added = []
+        for email, name in (*USERS, NEWCOMER):
+            is_admin = email == USERS[0][0]
+            user = accounts.add_user(wired, email, name=name, is_admin=is_admin)
+            accounts.set_password(wired, user, PASSWORD)
+            added.append(user)
+        _import(wired, plan)
+        for user in added[: len(USERS)]:
+            grouping.designate(wired, user, GROUP, actor="demo")
+            account = _connect(wired, user)
+            plan.say(f"   {user.name} authorised Google Sync as {account}.")
+            _print(plan, run_kinds(wired, user, [], Order(accepts=True)))
+    plan.say(f"\nSign in with the password {PASSWORD} as")
+    plan.say(f"   {USERS[0][0]} (admin, synchronised already)")
+    plan.say(f"   {USERS[1][0]} (synchronised already)")
+    plan.say(f"   {NEWCOMER[0]} (new: authorise, choose a group, look at a preview)")
+    root = wired.config.google_root_url
+    plan.say(f"A person's hand in Google's contacts: {root}/_sandbox")
 
 
 def _stay(wired: Any) -> None:

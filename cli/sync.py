@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.common import app, echo_json, says_errors
+from cli.common import actor, app, echo_json, says_errors
 
 _STATUS = {"failed": 4, "partial": 3, "held": 3, "paused": 3, "rejected": 3}
 
@@ -43,6 +43,33 @@ def run(email: str, kind: str, dry_run: bool, accept: bool, as_json: bool) -> No
         for cycle in found:
             print_cycle(cycle)
     sys.exit(max((_STATUS.get(cycle["state"], 0) for cycle in found), default=0))
+
+
+@sync.command("enqueue")
+@click.option("--user", "email", help="This user's.")
+@click.option("--all", "everybody", is_flag=True, help="Everybody's.")
+@click.option("--kind", default="", help="contacts,calendar,tasks,mail")
+@says_errors
+def enqueue(email: str | None, everybody: bool, kind: str) -> None:
+    """Make cycles due now; a worker runs them."""
+    from crmsync.errors import UsageError
+    from crmsync.services import scheduling
+    from crmsync.storage import people
+
+    if bool(email) == everybody:
+        raise UsageError("Name one user with --user, or everybody with --all.")
+    kinds = [part.strip() for part in kind.split(",") if part.strip()]
+    with app() as wired:
+        users = (
+            people.users(wired.database)
+            if everybody
+            else [people.user_by_email(wired.database, str(email))]
+        )
+        for user in users:
+            if everybody and user.is_disabled:
+                continue
+            done = scheduling.sync_now(wired, user, kinds, actor=actor())
+            click.echo(f"{user.email}: {', '.join(done) or 'nothing can run'}")
 
 
 def print_cycle(cycle: dict[str, Any], *, points_on: bool = True) -> None:

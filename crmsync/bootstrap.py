@@ -16,6 +16,7 @@ from crmsync.connectors.google.oauth import OAuthClient
 from crmsync.connectors.google.service import GoogleEndpoints
 from crmsync.connectors.google.tokens import Grant, GrantTokens, TokenCipher
 from crmsync.connectors.transport import Budget, Transport
+from crmsync.enqueue import RedisDoorbell
 from crmsync.errors import ConfigError, ReconnectNeeded
 from crmsync.ports import Clock, CrmSide, Side
 from crmsync.records.contacts import CUSTOM_PREFIX
@@ -243,6 +244,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         cipher=cipher,
         crm=_crm(config, database, installation, clock),
         google=google,
+        doorbell=RedisDoorbell(config.redis_url),
         installation=installation,
         wait=time.sleep,
         close=close,

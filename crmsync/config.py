@@ -8,13 +8,18 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from urllib.parse import urlsplit
 
 from crmsync.errors import ConfigError
 
 DEFAULT_PUBLIC_URL = "http://127.0.0.1:8000"
+_SOCKET_PATH = 100
+"""Bytes; Linux takes 107, and Redis adds a suffix while it starts."""
+
 _ADDRESSES = (
     "GOOGLE_ROOT_URL",
     "GOOGLE_AUTH_URL",
@@ -96,6 +101,30 @@ class Config:
         """SQLAlchemy URL of the database."""
         given: str = self._values.database_url
         return given or f"sqlite:///{self.instance_path / 'crm-sync.db'}"
+
+    @property
+    def has_own_redis(self) -> bool:
+        """Whether REDIS_URL names a Redis; else the embedded one is meant."""
+        return bool(self._values.redis_url)
+
+    @property
+    def redis_url(self) -> str:
+        """URL of Redis; without one, that of the embedded server (decision 9)."""
+        given: str = self._values.redis_url
+        return given or f"unix://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """Where the embedded Redis listens.
+
+        A socket's path of more than 107 bytes is cut silently, so a long instance path
+        gets a short folder of its own.
+        """
+        near = self.instance_path / "redis" / "redis.sock"
+        if len(os.fsencode(near)) <= _SOCKET_PATH:
+            return near
+        name = blake2b(os.fsencode(self.instance_path), digest_size=6).hexdigest()
+        return Path(gettempdir()) / f"crm-sync-{os.getuid()}-{name}" / "redis.sock"
 
     @property
     def redirect_uri(self) -> str:

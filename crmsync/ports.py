@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
-from crmsync.engine.guard import Allowance, Totals
+from crmsync.engine.guard import Allowance
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.errors import CrmSyncError
 from crmsync.records.remote import Link, Remote
@@ -237,20 +237,6 @@ class CrmSide(Side, Protocol):
 # ------------------------------------------------------------------ state
 
 
-class CycleState(StrEnum):
-    """The states of interfaces.md."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial"
-    HELD = "held"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    PAUSED = "paused"
-    UNDONE = "undone"
-
-
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
     """What we keep of each Google contact, selected or not: hashed match keys.
@@ -460,24 +446,3 @@ class SyncState(Protocol):
     def allowance(self) -> Allowance | None:
         """Return what a person accepted for this cycle, or None."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class CycleReport:
-    """How a cycle ended.
-
-    Attributes:
-        state: one of the end states.
-        objection: code of `guard.OBJECTIONS` if held.
-        error: code, message and next step if failed, partial or paused.
-        unchanged: records read and equal.
-        totals: what a held plan amounts to; who approves accepts this.
-        is_accepted: the cycle was allowed to write (WEB-2).
-    """
-
-    state: CycleState
-    objection: str | None = None
-    error: Mapping[str, Any] | None = None
-    unchanged: int = 0
-    totals: Totals | None = None
-    is_accepted: bool = False

@@ -19,7 +19,7 @@ from crmsync.cycle.outcomes import (
     stop_on,
 )
 from crmsync.cycle.removing import apply_removals
-from crmsync.cycle.run import Run, chunks, pages
+from crmsync.cycle.run import Run, SliceOver, chunks, pages
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.errors import (
     OutcomeUnknown,
@@ -47,16 +47,18 @@ _ORDER = (
 Outcomes = dict[str, dict[SideName, Outcome]]
 
 
-def apply(run: Run) -> Applied:
-    """Apply all planned items of the running cycle, page by page."""
-    applied = Applied()
+def apply(run: Run, applied: Applied) -> None:
+    """Apply all planned items of the running cycle, page by page.
+
+    Raises:
+        SliceOver: between two pages; what is planned stays planned.
+    """
     try:
         for action in _ORDER:
             _apply_action(run, action, applied)
     except Stop as stop:
         applied.stopped = stop.cause
         _leave(run)
-    return applied
 
 
 def _apply_action(run: Run, action: Action, applied: Applied) -> None:
@@ -70,8 +72,11 @@ def _apply_action(run: Run, action: Action, applied: Applied) -> None:
         Action.CREATE: _apply_creates,
     }.get(action, apply_removals)
     for page in pages(load, lambda item: item.item_id):
+        if applied.pages and run.is_over():
+            raise SliceOver
         run.state.renew()
         worker(run, page, applied)
+        applied.pages += 1
 
 
 def _leave(run: Run) -> None:

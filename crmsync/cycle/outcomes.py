@@ -28,11 +28,13 @@ class Applied:
         mismatches: records that were changed meanwhile and have to be merged again.
         failures: items that failed.
         stopped: the passing fault that ended the cycle early, or None.
+        pages: pages of writes so far; a slice does one at least.
     """
 
     mismatches: int = 0
     failures: int = 0
     stopped: Retryable | None = None
+    pages: int = 0
 
 
 class Stop(Exception):

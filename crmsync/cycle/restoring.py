@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from crmsync.cycle.applying import apply
+from crmsync.cycle.outcomes import Applied
 from crmsync.cycle.run import Run
 from crmsync.engine.fit import fit
 from crmsync.engine.merge import FieldChange, Note, Winner
 from crmsync.engine.plan import Action, Item, direction_of
+from crmsync.engine.report import CycleReport, CycleState
 from crmsync.errors import UsageError
-from crmsync.ports import CycleReport, CycleState, Unit
+from crmsync.ports import Unit
 from crmsync.records.contacts import display_name
 from crmsync.records.remote import Base, Link
 from crmsync.records.values import SideName, Values
@@ -41,7 +43,8 @@ def restore(run: Run, item: Item, names: Sequence[str]) -> CycleReport:
     if not planned.crm and not planned.google:
         return CycleReport(CycleState.SUCCEEDED)
     run.state.commit(Unit(items=(planned,)))
-    applied = apply(run)
+    applied = Applied()
+    apply(run, applied)
     whole = not applied.failures and not applied.mismatches and applied.stopped is None
     return CycleReport(CycleState.SUCCEEDED if whole else CycleState.PARTIAL)
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from crmsync.engine.match import Identity, identity
 from crmsync.engine.plan import Item
 from crmsync.engine.policy import Policy
+from crmsync.engine.report import Carried
 from crmsync.ports import Clock, CrmSide, Ids, Postponed, Side, SyncState
 from crmsync.records.keys import SyncKey, parse_key
 from crmsync.records.remote import Remote
@@ -22,6 +23,14 @@ _FIRST_DELAY = timedelta(minutes=5)
 _LONGEST_DELAY = timedelta(days=1)
 
 T = TypeVar("T")
+
+
+class SliceOver(Exception):
+    """Ends a slice between two pages of writes; nothing is left half done."""
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class Run:
         asks_first: no cycle of this pair was accepted yet and the setting
             `first_cycle` is `preview` (WEB-2).
         is_dry: nothing is written on either side.
+        carried: what the slice before this one left; None begins a cycle.
+        is_over: asked between pages of writes: whether this slice has had its time.
     """
 
     crm: CrmSide
@@ -53,6 +64,8 @@ class Run:
     settle_seconds: float = 900.0
     asks_first: bool = False
     is_dry: bool = False
+    carried: Carried | None = None
+    is_over: Callable[[], bool] = _never
 
     def side(self, name: SideName) -> Side:
         """Return one side by name."""
@@ -84,6 +97,8 @@ class Progress:
 
     Attributes:
         unchanged: records read and equal.
+        turn: how often this cycle has planned before.
+        failures, mismatches: of this cycle so far.
         was_restored: the label was made again in this cycle.
         was_verified: the label was looked at in this cycle.
         is_accepted: the plan passed the guards, so the cycle may write.
@@ -94,6 +109,9 @@ class Progress:
     """
 
     unchanged: int = 0
+    turn: int = 0
+    failures: int = 0
+    mismatches: int = 0
     was_restored: bool = False
     was_verified: bool = False
     confirms: bool = False

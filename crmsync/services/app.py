@@ -65,6 +65,14 @@ class CrmBackend(Protocol):
         ...
 
 
+class Doorbell(Protocol):
+    """Wakes a worker; what is to be done stands in the database."""
+
+    def ring(self, pair_id: str, queue: str) -> bool:
+        """Ask for a worker; return whether the queue took it."""
+        ...
+
+
 class GoogleBackend(Protocol):
     """Google behind the services."""
 
@@ -98,6 +106,7 @@ class App:
     cipher: TokenCipher
     crm: CrmBackend
     google: GoogleBackend
+    doorbell: Doorbell
     installation: str
     wait: Callable[[float], None]
     close: Callable[[], None]

@@ -10,8 +10,8 @@ from crmsync.errors import CrmSyncError, describe
 from crmsync.ports import CrmSide, Side
 from crmsync.records.remote import Link, Remote
 from crmsync.records.values import FieldTable, SideName
-from crmsync.services import syncing
 from crmsync.services.app import App
+from crmsync.services.runs import Shape, build_run
 from crmsync.storage import leases, people
 from crmsync.storage.people import Pair, User
 from crmsync.storage.scratch import scratch_copy
@@ -75,7 +75,7 @@ def _check_pair(app: App, user: User, pair: Pair) -> Findings:
             now = app.clock.now()
             lease = leases.acquire(copy, pair.pair_id, "", now=now, seconds=3600)
             state = SqlState(copy, lease, "", clock=app.clock)
-            run = syncing.build_run(app, user, pair, state, is_dry=True)
+            run = build_run(app, user, pair, state, Shape(is_dry=True))
             memo = state.memo(SideName.GOOGLE)
             run.google.open(memo, verify=True, may_write=False)
             run.crm.open(state.memo(SideName.CRM), verify=True, may_write=False)

@@ -19,7 +19,7 @@ from crmsync.connectors.google.tokens import Grant
 from crmsync.errors import CrmSyncError, ReconnectNeeded, UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App
-from crmsync.services.syncing import SERVICE_OF
+from crmsync.services.runs import SERVICE_OF
 from crmsync.storage import flows, leases, people
 from crmsync.storage.flows import Flow
 from crmsync.storage.people import Connection, Pair, User

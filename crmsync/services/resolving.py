@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +11,13 @@ from sqlalchemy import select, update
 from crmsync.cycle.restoring import restore
 from crmsync.engine.guard import count
 from crmsync.engine.plan import Action, Item
-from crmsync.errors import UsageError
-from crmsync.ports import ChoiceKind, CycleReport, CycleState
+from crmsync.engine.report import CycleReport, CycleState
+from crmsync.errors import LeaseTaken, UsageError
+from crmsync.ports import ChoiceKind
 from crmsync.records.values import SideName
-from crmsync.services import auditing, syncing
+from crmsync.services import auditing, runs, syncing
 from crmsync.services.app import App
+from crmsync.services.runs import never
 from crmsync.services.syncing import Order
 from crmsync.services.telling import cycle_json
 from crmsync.storage import codec, cycles, history, people
@@ -22,10 +25,17 @@ from crmsync.storage import tables as t
 from crmsync.storage.state import SqlState
 
 
-def approve(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, Any]:
+def approve(
+    app: App,
+    cycle_id: str,
+    *,
+    actor: str,
+    waits: float = 0.0,
+    is_over: Callable[[], bool] = never,
+) -> dict[str, Any]:
     """Approve a held cycle; its plan is made anew and asks again if it grew."""
     auditing.note(app, actor, "cycle.approved", {"cycle": cycle_id})
-    return syncing.approve(app, cycle_id, Order(waits=waits))
+    return syncing.approve(app, cycle_id, Order(waits=waits, is_over=is_over))
 
 
 def reject(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, Any]:
@@ -41,14 +51,12 @@ def reject(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, An
     if row.state != CycleState.HELD.value:
         raise UsageError(f"Cycle {cycle_id} is not held; it is {row.state}.")
     pair = people.pair_of(app.database, row.user_id, row.kind)
-    with syncing.held_lease(app, pair, waits):
+    with runs.held_lease(app, pair, waits):
         syncing.check_held(app, cycle_id)
         if row.objection != "first_cycle":
             _unlink_rejected(app, cycle_id, pair.pair_id)
         report = CycleReport(CycleState.REJECTED)
-        cycles.close_cycle(
-            app.database, cycle_id, report, row.requests, now=app.clock.now()
-        )
+        syncing.close(app, pair, cycle_id, report, row.requests)
     auditing.note(app, actor, "cycle.rejected", {"cycle": cycle_id})
     return cycle_json(history.cycle_row(app.database, cycle_id))
 
@@ -167,18 +175,18 @@ def restore_item(
     pair = people.pair_of(app.database, origin.user_id, origin.kind)
     item = codec.item_from_row(row)
     syncing.check_allowed(app, user, origin.kind)
-    with syncing.held_lease(app, pair, waits) as lease:
+    with runs.held_lease(app, pair, waits) as lease:
+        if cycles.carried_cycle(app.database, pair.pair_id) is not None:
+            raise LeaseTaken("A cycle of this kind is in the middle of its work.")
         cycle_id, now = app.ids.new(), app.clock.now()
         state = SqlState(app.database, lease, cycle_id, clock=app.clock)
-        run = replace(syncing.build_run(app, user, pair, state), asks_first=False)
+        run = replace(runs.build_run(app, user, pair, state), asks_first=False)
         cycles.open_cycle(app.database, cycle_id, pair.pair_id, now=now, is_dry=False)
         report = CycleReport(CycleState.FAILED)
         try:
             report = restore(run, item, fields)
         finally:
             requests = {"google": run.google.requests, "crm": run.crm.requests}
-            cycles.close_cycle(
-                app.database, cycle_id, report, requests, now=app.clock.now()
-            )
+            syncing.close(app, pair, cycle_id, report, requests)
     auditing.note(app, actor, "item.restored", {"item": item_id, "cycle": cycle_id})
     return cycle_json(history.cycle_row(app.database, cycle_id))

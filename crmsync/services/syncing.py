@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from crmsync.connectors.google.oauth import is_granted
+import structlog
+
 from crmsync.cycle import Run, run_cycle
 from crmsync.engine.guard import Allowance, Totals
+from crmsync.engine.report import Carried, CycleReport, CycleState
 from crmsync.errors import (
     CrmSyncError,
     LeaseLost,
-    LeaseTaken,
     PermissionMissing,
     ReconnectNeeded,
     UsageError,
     describe,
 )
-from crmsync.ports import CycleReport, CycleState
-from crmsync.services import settings
+from crmsync.services import pacing, settings
 from crmsync.services.app import App
+from crmsync.services.runs import SERVICE_OF, Shape, build_run, held_lease, never
 from crmsync.services.telling import cycle_json
 from crmsync.storage import cycles, history, leases, people
 from crmsync.storage.leases import Lease
-from crmsync.storage.people import Connection, Pair, User
+from crmsync.storage.people import Pair, User
 from crmsync.storage.scratch import bring_back, scratch_copy
 from crmsync.storage.state import SqlState
 
-SERVICE_OF = {
-    "contacts": "google_sync",
-    "calendar": "google_sync",
-    "tasks": "google_sync",
-    "mail": "google_mail",
-}
 READY_KINDS = ("contacts",)
 """Kinds this version can run."""
 
+_PAUSED = {
+    "code": "paused_by_person",
+    "message": "This kind was paused in the middle of the cycle.",
+    "next_step": "Resume it in Options: the next cycle goes on where this one stopped.",
+}
 _WITHOUT_LIMIT = 10**9
-_LEASE_PAUSE = 0.5
+_log = structlog.get_logger("crmsync.cycle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +49,15 @@ class Order:
         is_dry: plan only (ENG-7).
         accepts: accept a first cycle's preview.
         waits: seconds to wait for a lease that somebody else holds.
+        announced: the dry run whose plan is accepted; "" accepts what comes.
+        is_over: asked between pages of writes: whether the slice has had its time.
     """
 
     is_dry: bool = False
     accepts: bool = False
     waits: float = 0.0
+    announced: str = ""
+    is_over: Callable[[], bool] = never
 
 
 def run_kinds(
@@ -69,7 +72,7 @@ def run_kinds(
     if user.is_disabled:
         raise UsageError(f"{user.email} is disabled.")
     chosen = _chosen_kinds(app, user, kinds)
-    return [_run_kind(app, user, kind, order) for kind in chosen]
+    return [run_kind(app, user, kind, order) for kind in chosen]
 
 
 def _chosen_kinds(app: App, user: User, kinds: Sequence[str]) -> list[str]:
@@ -87,27 +90,50 @@ def _chosen_kinds(app: App, user: User, kinds: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(kinds))
 
 
-def _run_kind(app: App, user: User, kind: str, order: Order) -> dict[str, Any]:
+def run_kind(app: App, user: User, kind: str, order: Order) -> dict[str, Any]:
+    """Run a cycle of one kind, or the next slice of one that waits for it.
+
+    A held cycle is returned as it is: later cycles of its kind wait (ENG-6).
+
+    Raises:
+        LeaseTaken: if another cycle of the pair does not end in time.
+    """
     pair = people.pair_of(app.database, user.user_id, kind)
+    if order.is_dry:
+        return _dry(app, user, pair)
     held = history.list_cycles(
         app.database, pair_id=pair.pair_id, state=CycleState.HELD.value, limit=1
     )
-    if held and not order.is_dry:
+    if held:
         waiting = held[0]
         if order.accepts and waiting.objection == "first_cycle":
             return approve(app, waiting.id, order)
         return cycle_json(waiting)
-    if order.is_dry:
-        return _dry(app, user, pair)
     told = _told_already(app, user, pair)
     if told is not None:
         return told
     with held_lease(app, pair, order.waits) as lease:
+        carried = cycles.carried_cycle(app.database, pair.pair_id)
+        if carried is not None:
+            return _go_on(app, user, pair, (lease, carried.id), order)
         allowance = _allowance(app, pair, order)
         cycle_id = app.ids.new()
         now = app.clock.now()
         cycles.open_cycle(app.database, cycle_id, pair.pair_id, now=now, is_dry=False)
-        return _run_open(app, user, pair, (lease, cycle_id), allowance)
+        return _run_open(app, user, pair, (lease, cycle_id), (allowance, order))
+
+
+def _go_on(
+    app: App, user: User, pair: Pair, place: tuple[Lease, str], order: Order
+) -> dict[str, Any]:
+    """Run the next slice of a cycle."""
+    carried = cycles.take_up(app.database, place[1])
+    allowance = _allowance(app, pair, order)
+    with app.database.read() as connection:
+        totals = cycles.totals_of(connection, place[1])
+    if totals != Totals():
+        allowance = Allowance(totals)
+    return _run_open(app, user, pair, place, (allowance, order), carried)
 
 
 def _allowance(app: App, pair: Pair, order: Order) -> Allowance | None:
@@ -116,8 +142,12 @@ def _allowance(app: App, pair: Pair, order: Order) -> Allowance | None:
     It stays accepted until a cycle has done it all; removals are not part of it.
     """
     if order.accepts and not pair.is_accepted:
-        _announce(app, pair, _WITHOUT_LIMIT)
-        return Allowance(Totals(creates=_WITHOUT_LIMIT), is_first=True)
+        creates = _WITHOUT_LIMIT
+        if order.announced:
+            with app.database.read() as connection:
+                creates = cycles.totals_of(connection, order.announced).creates
+        _announce(app, pair, creates)
+        return Allowance(Totals(creates=creates), is_first=True)
     if pair.announced and pair.is_accepted:
         return Allowance(Totals(creates=pair.announced))
     return None
@@ -153,7 +183,7 @@ def approve(app: App, cycle_id: str, order: Order) -> dict[str, Any]:
         _announce(app, pair, totals.creates)
         now = app.clock.now()
         cycles.resume_cycle(app.database, cycle_id, allowance, now=now)
-        return _run_open(app, user, pair, (lease, cycle_id), allowance)
+        return _run_open(app, user, pair, (lease, cycle_id), (allowance, order))
 
 
 def check_held(app: App, cycle_id: str) -> Any:
@@ -184,45 +214,6 @@ def _announce(app: App, pair: Pair, creates: int) -> None:
     people.edit_pair(app.database, pair.pair_id, announced=min(creates, _WITHOUT_LIMIT))
 
 
-@contextmanager
-def held_lease(app: App, pair: Pair, waits: float) -> Any:
-    """Hold the lease of a pair and of its Google account.
-
-    Raises:
-        LeaseTaken: if somebody else holds one of them for longer than `waits`.
-    """
-    lease = _acquire(app, pair, waits)
-    try:
-        yield lease
-    finally:
-        leases.release(app.database, lease)
-
-
-def _acquire(app: App, pair: Pair, waits: float) -> Lease:
-    account = _account(app, pair)
-    waited = 0.0
-    while True:
-        try:
-            return leases.acquire(
-                app.database,
-                pair.pair_id,
-                account,
-                now=app.clock.now(),
-                seconds=app.config.lease_seconds,
-            )
-        except LeaseTaken:
-            if waited >= waits:
-                raise
-        app.wait(_LEASE_PAUSE)
-        waited += _LEASE_PAUSE
-
-
-def _account(app: App, pair: Pair) -> str:
-    service = SERVICE_OF[pair.kind]
-    connection = people.connection_of(app.database, pair.user_id, service)
-    return connection.google_sub if connection is not None else ""
-
-
 # ------------------------------------------------------------------ one cycle
 
 
@@ -231,19 +222,71 @@ def _run_open(
     user: User,
     pair: Pair,
     place: tuple[Lease, str],
-    allowance: Allowance | None,
+    terms: tuple[Allowance | None, Order],
+    carried: Carried | None = None,
 ) -> dict[str, Any]:
     lease, cycle_id = place
+    allowance, order = terms
     state = SqlState(
         app.database, lease, cycle_id, clock=app.clock, allowance=allowance
     )
-    report, requests = _attempt(app, user, pair, state)
-    cycles.close_cycle(app.database, cycle_id, report, requests, now=app.clock.now())
+    shape = Shape(carried=carried, is_over=order.is_over)
+    report, requests = _attempt(app, user, pair, state, shape)
+    if report.state is CycleState.RUNNING and report.carried is not None:
+        _put_down(app, pair, cycle_id, report)
+    else:
+        close(app, pair, cycle_id, report, requests)
     return cycle_json(history.cycle_row(app.database, cycle_id))
 
 
+def _put_down(app: App, pair: Pair, cycle_id: str, report: CycleReport) -> None:
+    """End a slice; a kind that was paused meanwhile ends its cycle here."""
+    if report.carried is None:
+        return
+    is_paused = people.pair_by_id(app.database, pair.pair_id).is_paused
+    cycles.put_down(app.database, cycle_id, report.carried, is_paused=is_paused)
+    if is_paused:
+        ended = replace(report, state=CycleState.PARTIAL, carried=None, error=_PAUSED)
+        close(app, pair, cycle_id, ended, report.carried.requests)
+
+
+def close(
+    app: App,
+    pair: Pair,
+    cycle_id: str,
+    report: CycleReport,
+    requests: Mapping[str, int],
+) -> None:
+    """Close a cycle, say so in the log, and set when the next one is due."""
+    now = app.clock.now()
+    cycles.close_cycle(app.database, cycle_id, report, requests, now=now)
+    pacing.plan_next(app, pair, cycle_id, report)
+    _log_end(history.cycle_row(app.database, cycle_id))
+
+
+def _log_end(row: Any) -> None:
+    counts = {
+        f"{side}_{what}": number
+        for side in ("google", "crm")
+        for what, number in row.counts[side].items()
+        if number
+    }
+    rest = {n: v for n, v in row.counts.items() if isinstance(v, int) and v}
+    _log.info(
+        "cycle.finished",
+        cycle_id=row.id,
+        pair_id=row.pair_id,
+        state=row.state,
+        requests=dict(row.requests),
+        error=row.error["code"] if row.error else None,
+        seconds=round((row.finished_at - row.started_at).total_seconds(), 3),
+        **counts,
+        **rest,
+    )
+
+
 def _attempt(
-    app: App, user: User, pair: Pair, state: SqlState, *, is_dry: bool = False
+    app: App, user: User, pair: Pair, state: SqlState, shape: Shape
 ) -> tuple[CycleReport, dict[str, int]]:
     """Build the run and do the cycle; what prevents it ends the cycle in words.
 
@@ -252,7 +295,7 @@ def _attempt(
     """
     run: Run | None = None
     try:
-        run = build_run(app, user, pair, state, is_dry=is_dry)
+        run = build_run(app, user, pair, state, shape)
         report = run_cycle(run)
     except (ReconnectNeeded, PermissionMissing) as error:
         report = CycleReport(CycleState.PAUSED, error=describe(error))
@@ -261,11 +304,15 @@ def _attempt(
     except CrmSyncError as error:
         report = CycleReport(CycleState.FAILED, error=describe(error))
     is_dead = report.error and report.error["code"] == ReconnectNeeded.code
-    if is_dead and run is not None and not is_dry:
+    if is_dead and run is not None and not shape.is_dry:
         # Google said so; a key that cannot read our own tokens is no reason.
         _mark_dead(app, user, pair)
     google, crm = (run.google.requests, run.crm.requests) if run else (0, 0)
-    return report, {"google": google, "crm": crm}
+    before = shape.carried.requests if shape.carried else {}
+    return report, {
+        "google": google + before.get("google", 0),
+        "crm": crm + before.get("crm", 0),
+    }
 
 
 def _mark_dead(app: App, user: User, pair: Pair) -> None:
@@ -280,66 +327,6 @@ def _mark_dead(app: App, user: User, pair: Pair) -> None:
         )
 
 
-def build_run(
-    app: App, user: User, pair: Pair, state: SqlState, *, is_dry: bool = False
-) -> Run:
-    """Wire one pair's sides, rules and state.
-
-    Raises:
-        ReconnectNeeded: if the service is not authorised, or its grant is dead.
-        PermissionMissing: if the kind's scope was not granted (AUTH-5).
-    """
-    connection = usable_connection(app, user, pair.kind)
-    table = settings.contact_table(app, user.user_id)
-    label = settings.get(app, "label_root")
-    accounts = settings.account_defaults(app)
-    first = settings.get(app, "first_cycle") == "preview"
-    return Run(
-        crm=app.crm.contacts(user, pair.group_id, table, accounts),
-        google=app.google.contacts(connection, table, label),
-        state=state,
-        table=table,
-        policy=settings.policy(app, user.user_id, pair.kind),
-        clock=app.clock,
-        ids=app.ids,
-        installation=app.installation,
-        user=user.user_id,
-        settle_seconds=app.config.settle_seconds,
-        asks_first=first and not pair.is_accepted,
-        is_dry=is_dry,
-    )
-
-
-def usable_connection(app: App, user: User, kind: str) -> Connection:
-    """Return the connection that a kind runs with.
-
-    Raises:
-        ReconnectNeeded, PermissionMissing: see `build_run`.
-    """
-    service = SERVICE_OF[kind]
-    connection = people.connection_of(app.database, user.user_id, service)
-    words = {"google_sync": "Google Sync", "google_mail": "Google Mail"}[service]
-    way_on = (
-        "Authorise it under Options, Authorize Services, or with: "
-        f"crm-sync connection authorize {service} --user {user.email}"
-    )
-    if connection is None:
-        raise ReconnectNeeded(
-            f"{words} is not authorised for {user.email}.", next_step=way_on
-        )
-    if connection.state != "active":
-        raise ReconnectNeeded(
-            f"Google has ended the authorisation of {words} for {connection.email}.",
-            next_step=way_on,
-        )
-    if not is_granted(kind, connection.scopes):
-        raise PermissionMissing(
-            f"{connection.email} has not granted access to {kind}.",
-            next_step=f"{way_on} and leave all boxes ticked.",
-        )
-    return connection
-
-
 def _dry(app: App, user: User, pair: Pair) -> dict[str, Any]:
     """Plan on a scratch copy; only the cycle and its plan come back (ENG-7)."""
     with scratch_copy(app.database, pair.pair_id) as copy:
@@ -349,7 +336,7 @@ def _dry(app: App, user: User, pair: Pair) -> dict[str, Any]:
         cycle_id = app.ids.new()
         cycles.open_cycle(copy, cycle_id, pair.pair_id, now=now, is_dry=True)
         state = SqlState(copy, lease, cycle_id, clock=app.clock)
-        report, requests = _attempt(app, user, pair, state, is_dry=True)
+        report, requests = _attempt(app, user, pair, state, Shape(is_dry=True))
         cycles.close_cycle(copy, cycle_id, report, requests, now=app.clock.now())
         bring_back(copy, app.database, cycle_id)
     return cycle_json(history.cycle_row(app.database, cycle_id))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from crmsync.engine.guard import OBJECTIONS
-from crmsync.ports import CycleState
+from crmsync.engine.report import CycleState
 from crmsync.storage import cycles
 
 

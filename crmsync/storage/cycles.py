@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
 
 from crmsync.engine.guard import Allowance, Totals
 from crmsync.engine.plan import Action, ItemDirection, ItemState
-from crmsync.ports import CycleReport, CycleState
+from crmsync.engine.report import Carried, CycleReport, CycleState
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
 
@@ -67,6 +67,65 @@ def resume_cycle(
                 finished_at=None,
             )
         )
+
+
+def carried_cycle(database: Database, pair_id: str) -> Any:
+    """Return the row of a cycle that waits for its next slice, or None."""
+    with database.read() as connection:
+        return connection.execute(
+            select(t.cycles).where(
+                t.cycles.c.pair_id == pair_id,
+                t.cycles.c.state == CycleState.RUNNING.value,
+                t.cycles.c.carried.is_not(None),
+            )
+        ).first()
+
+
+def state_of(database: Database, cycle_id: str) -> str:
+    """Return a cycle's state."""
+    with database.read() as connection:
+        statement = select(t.cycles.c.state).where(t.cycles.c.id == cycle_id)
+        return str(connection.execute(statement).scalar_one())
+
+
+def take_up(database: Database, cycle_id: str) -> Carried:
+    """Begin the next slice; if this process dies, there is nothing to take up."""
+    with database.write() as connection:
+        mine = t.cycles.c.id == cycle_id
+        row = connection.execute(select(t.cycles.c.carried).where(mine)).one()
+        connection.execute(update(t.cycles).where(mine).values(carried=None))
+    return Carried(**row.carried)
+
+
+def put_down(
+    database: Database, cycle_id: str, carried: Carried, *, is_paused: bool
+) -> None:
+    """End a slice; the cycle stays `running`, or gives up its plan if it is paused."""
+    with database.write() as connection:
+        mine = t.cycles.c.id == cycle_id
+        pair = select(t.cycles.c.pair_id).where(mine).scalar_subquery()
+        counts = count_items(
+            connection, cycle_id, planned=False, unchanged=carried.unchanged
+        )
+        connection.execute(
+            update(t.cycles)
+            .where(mine)
+            .values(
+                carried=None if is_paused else asdict(carried),
+                counts=counts,
+                requests=dict(carried.requests),
+            )
+        )
+        connection.execute(
+            update(t.pairs).where(t.pairs.c.id == pair).values(is_accepted=True)
+        )
+        if is_paused:
+            connection.execute(
+                update(t.items)
+                .where(t.items.c.cycle_id == cycle_id, t.items.c.state == "planned")
+                .where(t.items.c.sent_at == 0)
+                .values(state=ItemState.SKIPPED.value, reason="left_for_later")
+            )
 
 
 def abandon(connection: Connection, pair_id: str, now: datetime) -> None:

@@ -52,7 +52,7 @@ def acquire(
         ).first()
         if pair is None:
             raise UsageError("There is no such pair of user and kind.")
-        if _is_running(pair.lease_until, now):
+        if is_running(pair.lease_until, now):
             raise LeaseTaken("A cycle of this kind is running for this user already.")
         token = pair.lease_token + 1
         connection.execute(
@@ -85,7 +85,7 @@ def _acquire_account(
     found = connection.execute(
         select(table).where(table.c.google_sub == account).with_for_update()
     ).one()
-    if _is_running(found.lease_until, now):
+    if is_running(found.lease_until, now):
         raise LeaseTaken("Another cycle is writing to this Google account.")
     token = int(found.lease_token) + 1
     connection.execute(
@@ -96,7 +96,8 @@ def _acquire_account(
     return token
 
 
-def _is_running(until: datetime | None, now: datetime) -> bool:
+def is_running(until: datetime | None, now: datetime) -> bool:
+    """Whether a lease that ends at `until` is held."""
     return until is not None and until > now
 
 

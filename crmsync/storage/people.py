@@ -187,6 +187,37 @@ def pair_of(database: Database, user_id: str, kind: str) -> Pair:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a pair runs: the lease of a running cycle, the next due time, the queue."""
+
+    lease_until: datetime | None
+    next_due_at: datetime | None
+    queued_until: datetime | None
+
+
+def timing_of(database: Database, pair_id: str) -> Timing:
+    """Return when a pair runs."""
+    table = t.pairs
+    columns = (table.c.lease_until, table.c.next_due_at, table.c.queued_until)
+    with database.read() as connection:
+        row = connection.execute(select(*columns).where(table.c.id == pair_id)).one()
+    return Timing(*row)
+
+
+def pair_by_id(database: Database, pair_id: str) -> Pair:
+    """Return a pair by its id.
+
+    Raises:
+        UsageError: if there is none (any more).
+    """
+    with database.read() as connection:
+        row = connection.execute(select(t.pairs).where(t.pairs.c.id == pair_id)).first()
+    if row is None:
+        raise UsageError("There is no such pair of user and kind.")
+    return _pair(row)
+
+
 def edit_pair(database: Database, pair_id: str, **changes: Any) -> None:
     """Change columns of a pair."""
     with database.write() as connection:

@@ -35,10 +35,9 @@ def scratch_copy(database: Database, pair_id: str) -> Iterator[Database]:
             _copy(database, copy, t.pairs, t.pairs.c.id == pair_id)
             for table in (t.collections, t.links, t.staged, t.directory):
                 _copy(database, copy, table, table.c.pair_id == pair_id)
-            for table in (t.directory_keys, t.choices, t.cycles):
+            for table in (t.directory_keys, t.choices):
                 _copy(database, copy, table, table.c.pair_id == pair_id)
-            open_items = t.items.c.state.in_(["held", "unknown", "sent"])
-            _copy(database, copy, t.items, (t.items.c.pair_id == pair_id) & open_items)
+            _copy_open_items(database, copy, pair_id)
             yield copy
         finally:
             copy.close()

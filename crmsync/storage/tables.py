@@ -38,6 +38,7 @@ metadata = MetaData(
 )
 
 _Json = JSON().with_variant(JSONB(), "postgresql")
+_Missing = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 _Id = String(64)
 _RemoteId = String(1024)
 
@@ -138,7 +139,9 @@ pairs = Table(
     Column("lease_token", Integer, nullable=False, default=0),
     _time("lease_until"),
     _time("next_due_at"),
+    _time("queued_until"),
     UniqueConstraint("user_id", "kind"),
+    Index("ix_pair_next_due_at", "next_due_at"),
 )
 
 account_leases = Table(
@@ -243,6 +246,7 @@ cycles = Table(
     Column("error", _Json),
     _time("started_at", nullable=False),
     _time("finished_at"),
+    Column("carried", _Missing),
     Index("ix_cycle_pair", "pair_id", "id"),
     Index("ix_cycle_user", "user_id", "id"),
     Index("ix_cycle_state", "pair_id", "state"),
@@ -296,6 +300,32 @@ settings = Table(
     Column("kind", String(16), primary_key=True, default=""),
     Column("value", Text, nullable=False),
 )
+
+placed_orders = Table(
+    "placed_order",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _pair(),
+    Column("what", String(16), nullable=False),
+    Column("actor", String(320), nullable=False),
+    Column("detail", _Json, nullable=False, default=dict),
+    Column("state", String(8), nullable=False),
+    Column("cycle_id", _Id, nullable=False, default=""),
+    Column("error", _Missing),
+    _time("placed_at", nullable=False),
+    _time("finished_at"),
+    Index("ix_placed_order_state", "state", "pair_id", "id"),
+)
+"""What persons asked for on a page and a worker carries out under the lease."""
+
+schedulers = Table(
+    "scheduler",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("holder", String(128), nullable=False),
+    _time("until", nullable=False),
+)
+"""One row, whose id is always 1: a second scheduler waits (RUN-3)."""
 
 audit = Table(
     "audit",

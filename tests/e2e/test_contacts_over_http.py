@@ -322,7 +322,7 @@ def test_rate_limits_end_the_cycle_partial_and_the_next_one_goes_on(
     product: Product, anna: User, box: SandboxServer
 ) -> None:
     contact(product, first="Ada")
-    _hurry(product)
+    hurry(product)
     box.fault({"type": "status", "error": "rate"}, path=":batchCreate")
 
     limited = product.cycle(anna)
@@ -333,7 +333,7 @@ def test_rate_limits_end_the_cycle_partial_and_the_next_one_goes_on(
     assert after["counts"]["google"]["created"] == 1
 
 
-def _hurry(product: Product) -> None:
+def hurry(product: Product) -> None:
     """Let waits of the transport take no time."""
     google = product.app.google
     assert isinstance(google, GoogleParts)

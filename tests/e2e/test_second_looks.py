@@ -20,6 +20,7 @@ from crmsync.services import (
     settings,
     syncing,
 )
+from crmsync.services.runs import held_lease
 from crmsync.storage import people
 from crmsync.storage import tables as t
 from crmsync.storage.people import User
@@ -52,7 +53,7 @@ def test_disconnecting_ends_a_running_cycle_before_it_stores_anything(
         contact(product, first=f"P{number}")
     product.cycle(anna)
     pair = people.pair_of(product.app.database, anna.user_id, "contacts")
-    with syncing.held_lease(product.app, pair, 0) as lease:
+    with held_lease(product.app, pair, 0) as lease:
         state = SqlState(product.app.database, lease, "x", clock=product.app.clock)
         connecting.disconnect(product.app, anna, "google_sync", keep_links=False)
         with pytest.raises(LeaseLost):

@@ -7,7 +7,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from crmsync.ports import CycleState
+from crmsync.engine.report import CycleState
 from tests.support.story import FAULTS, Fault, Story
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from crmsync.engine.fit import cut
 from crmsync.engine.plan import ItemState
 from crmsync.engine.policy import Granularity
+from crmsync.engine.report import CycleReport, CycleState
 from crmsync.errors import OutcomeUnknown, ProviderDown
-from crmsync.ports import CycleReport, CycleState
 from crmsync.records.values import SideName, Values
 from tests.support.memory_sides import Memory, Row
 from tests.support.world import DELAY, Crash, World, person

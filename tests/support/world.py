@@ -9,7 +9,7 @@ from crmsync.cycle import CycleReport, Run, run_cycle
 from crmsync.engine.guard import Allowance, Totals, count
 from crmsync.engine.plan import Item, ItemState
 from crmsync.engine.policy import Policy
-from crmsync.ports import CycleState
+from crmsync.engine.report import CycleState
 from crmsync.records.contacts import FIELDS
 from crmsync.records.values import FieldTable, SideName
 from tests.support.memory_sides import Memory, MemoryCrm, MemoryGoogle

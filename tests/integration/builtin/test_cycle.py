@@ -9,7 +9,7 @@ from crm.accounts import AccountRule
 from crmsync.cycle import CycleReport, Run, run_cycle
 from crmsync.engine.plan import ItemState
 from crmsync.engine.policy import Policy
-from crmsync.ports import CycleState
+from crmsync.engine.report import CycleState
 from crmsync.records.contacts import FIELDS
 from crmsync.records.values import FieldTable
 from tests.contract.benches import BuiltinBench

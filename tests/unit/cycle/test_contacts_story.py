@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crmsync.engine.plan import Action, ItemState
+from crmsync.engine.report import CycleState
 from crmsync.errors import OutcomeUnknown
-from crmsync.ports import CycleState
 from tests.support.world import World, person
 
 pytestmark = pytest.mark.rule("CON-4")

@@ -1,0 +1,160 @@
+"""What one job of the queue does for one pair: an order, or a slice of a cycle.
+
+A job is a knock, nothing more: what is to be done is looked up here. A job for a pair
+that wants nothing, or that another worker has, ends at once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from crmsync import enqueue
+from crmsync.errors import CrmSyncError, LeaseTaken, UsageError, describe
+from crmsync.services import (
+    auditing,
+    ordering,
+    resolving,
+    scheduling,
+    settings,
+    syncing,
+)
+from crmsync.services.app import App
+from crmsync.services.ordering import PlacedOrder, What
+from crmsync.services.syncing import Order
+from crmsync.storage import cycles, orders, people, queueing
+from crmsync.storage.people import Pair
+
+SLICE_SECONDS = 20.0
+
+_log = structlog.get_logger("crmsync.worker")
+
+
+def work_on_pair(
+    app: App,
+    pair_id: str,
+    *,
+    seconds: float = SLICE_SECONDS,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> bool:
+    """Carry out the oldest order of a pair, or the next slice of its due cycle.
+
+    Returns:
+        Whether more is to be done at once; a job for it was asked for then.
+    """
+    queueing.unclaim(app.database, pair_id)
+    pair = people.pair_by_id(app.database, pair_id)
+    try:
+        with structlog.contextvars.bound_contextvars(pair_id=pair_id):
+            _work(app, pair, _slice(app, pair, seconds, monotonic))
+    except LeaseTaken:
+        # Whoever holds it works; if they died, the tick comes back after the lease.
+        _log.info("job.not_needed", pair_id=pair_id)
+        return False
+    if not _wants_more(app, pair_id):
+        return False
+    if queueing.claim(app.database, pair_id, app.clock.now()):
+        scheduling.wake(app, pair_id, enqueue.queue_of(pair.kind))
+    return True
+
+
+def _slice(
+    app: App, pair: Pair, seconds: float, monotonic: Callable[[], float]
+) -> Callable[[], bool]:
+    """Return what says that a slice is over: its time is, or the kind was paused."""
+    end = monotonic() + seconds
+
+    def is_over() -> bool:
+        if monotonic() >= end:
+            return True
+        return people.pair_by_id(app.database, pair.pair_id).is_paused
+
+    return is_over
+
+
+def _wants_more(app: App, pair_id: str) -> bool:
+    if cycles.carried_cycle(app.database, pair_id) is not None:
+        return True
+    return orders.first_open(app.database, pair_id) is not None
+
+
+def _work(app: App, pair: Pair, is_over: Callable[[], bool]) -> None:
+    row = orders.first_open(app.database, pair.pair_id)
+    carried = cycles.carried_cycle(app.database, pair.pair_id)
+    if row is not None and (carried is None or row.what == What.PREVIEW.value):
+        _carry_out(app, pair, ordering.from_row(row), is_over)
+        return
+    if carried is None and not queueing.is_due(
+        app.database, scheduling.SERVICES, pair.pair_id, app.clock.now()
+    ):
+        return
+    user = people.user_by_id(app.database, pair.user_id)
+    if user.is_disabled or pair.kind not in settings.allowed_kinds(app, user.user_id):
+        return
+    _log.info("cycle.started", kind=pair.kind, is_next_slice=carried is not None)
+    cycle = syncing.run_kind(app, user, pair.kind, Order(is_over=is_over))
+    _finish_orders(app, cycle)
+
+
+def _finish_orders(app: App, cycle: dict[str, Any]) -> None:
+    if cycle["state"] != "running":
+        orders.finish_with(app.database, cycle["id"], app.clock.now())
+
+
+def _carry_out(
+    app: App, pair: Pair, order: PlacedOrder, is_over: Callable[[], bool]
+) -> None:
+    is_again = order.state == "running"
+    orders.move(app.database, order.order_id, "running")
+    try:
+        cycle_id = _done(app, pair, order, is_over)
+    except LeaseTaken:
+        orders.move(app.database, order.order_id, "waiting")
+        raise
+    except UsageError as error:
+        if is_again and order.what in {What.APPROVE, What.REJECT}:
+            # A worker did it and died before it could say so.
+            orders.move(app.database, order.order_id, "done", now=app.clock.now())
+            return
+        _fail(app, order, error)
+    except CrmSyncError as error:
+        _fail(app, order, error)
+    else:
+        orders.move(app.database, order.order_id, "running", cycle_id=cycle_id)
+        if cycles.state_of(app.database, cycle_id) != "running":
+            orders.finish_with(app.database, cycle_id, app.clock.now())
+
+
+def _fail(app: App, order: PlacedOrder, error: CrmSyncError) -> None:
+    now = app.clock.now()
+    orders.move(app.database, order.order_id, "failed", error=describe(error), now=now)
+
+
+def _done(app: App, pair: Pair, order: PlacedOrder, is_over: Callable[[], bool]) -> str:
+    """Do what was ordered; return the cycle that shows it."""
+    user = people.user_by_id(app.database, pair.user_id)
+    syncing.check_allowed(app, user, pair.kind)
+    actor, detail = order.actor, order.detail
+    match What(order.what):
+        case What.PREVIEW:
+            cycle = syncing.run_kind(app, user, pair.kind, Order(is_dry=True))
+        case What.ACCEPT:
+            auditing.note(app, actor, "cycle.accepted", {"user": user.email})
+            seen = str(detail.get("cycle", ""))
+            wish = Order(accepts=True, announced=seen, is_over=is_over)
+            cycle = syncing.run_kind(app, user, pair.kind, wish)
+        case What.APPROVE:
+            cycle = resolving.approve(
+                app, detail["cycle"], actor=actor, is_over=is_over
+            )
+        case What.REJECT:
+            cycle = resolving.reject(app, detail["cycle"], actor=actor, waits=0.0)
+        case _:
+            fields = tuple(detail.get("fields", ()))
+            cycle = resolving.restore_item(
+                app, detail["item"], fields, actor=actor, waits=0.0
+            )
+    return str(cycle["id"])

@@ -1,0 +1,80 @@
+"""One RQ worker: takes jobs from the queues, each in a process of its own.
+
+Imports happen before the fork, engines and clients are built after it (architecture,
+decision 2).
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from crmsync import enqueue
+from crmsync.config import Config
+
+_PRELOADED = (
+    "worker.jobs",
+    "crmsync.bootstrap",
+    "crmsync.services.working",
+    "crmsync.connectors.builtin.contacts",
+    "pydantic_settings",
+    "phonenumbers",
+    "crm.contacts",
+)
+
+
+_PAUSE = 2.0
+
+_log = structlog.get_logger("crmsync.worker")
+
+
+class PatientWorker(Worker):
+    """A worker that outlives its Redis: it looks again within a few seconds."""
+
+    max_connection_wait_time = 5.0
+
+
+def make_worker(config: Config, queues: Sequence[str] = enqueue.QUEUES) -> Worker:
+    """Return a worker on our queues, in the order in which it looks at them."""
+    connection = enqueue.connect(config.redis_url, patience=None)
+    return PatientWorker(
+        [
+            Queue(name, connection=connection, serializer=JSONSerializer)
+            for name in queues
+        ],
+        connection=connection,
+        serializer=JSONSerializer,
+        exception_handlers=[_log_failure],
+        log_job_description=False,
+    )
+
+
+def _log_failure(job: Any, *failure: Any) -> bool:
+    """Say that a job failed; the tick brings its pair back, whatever it was."""
+    _log.error("job.failed", job=job.id, exc_info=failure)
+    return True
+
+
+def run(config: Config, *, burst: bool = False) -> None:
+    """Work until told to stop; what is running is finished first.
+
+    A Redis that is away, at the start or later, is waited for.
+    """
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    while True:
+        try:
+            make_worker(config).work(burst=burst, logging_level="WARNING")
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            _log.warning("redis.away", why=str(error), retry_seconds=_PAUSE)
+            time.sleep(_PAUSE)
+        else:
+            return
