@@ -6,6 +6,8 @@ reads and then writes); here every unit of work that may write begins as a write
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from crmsync.errors import ConfigError
 
 BUSY_SECONDS = 15
+_WAL_PAUSE = 0.05
 _READ_ONLY = "crmsync_read_only"
 
 
@@ -116,13 +119,31 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
         f"busy_timeout={BUSY_SECONDS * 1000}",
+        "synchronous=NORMAL",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    _use_wal(cursor)
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to WAL; while somebody writes, SQLite refuses that without waiting.
+
+    Two processes that open a new database at once meet here; the mode is kept in the
+    file, so only the very first connections have to wait.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_WAL_PAUSE)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:
