@@ -57,6 +57,7 @@ def _model() -> Any:
         secret_key: SecretStr = SecretStr("")
         token_keys: SecretStr = SecretStr("")
         public_url: str = DEFAULT_PUBLIC_URL
+        trusted_proxies: int = Field(0, ge=0, le=10)
         google_client_id: str = ""
         google_client_secret: SecretStr = SecretStr("")
         google_root_url: str = ""

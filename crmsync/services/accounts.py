@@ -6,7 +6,7 @@ from crmsync.errors import UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App
 from crmsync.services.settings import KINDS
-from crmsync.storage import leases, people
+from crmsync.storage import leases, people, websessions
 from crmsync.storage.people import User
 
 
@@ -45,12 +45,30 @@ def add_user(
     return user
 
 
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 1000
+
+
+def check_new_password(password: str) -> None:
+    """Raise `UsageError` unless a password may be used."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise UsageError(
+            f"A password needs {SHORTEST_PASSWORD} characters or more.",
+            next_step="A few words that belong to nobody make a good one.",
+        )
+    if len(password) > LONGEST_PASSWORD:
+        raise UsageError(
+            f"A password has at most {LONGEST_PASSWORD} characters.",
+            next_step="Choose a shorter one.",
+        )
+
+
 def set_password(app: App, user: User, password: str) -> None:
-    """Store a password's hash (Argon2id)."""
+    """Store a password's hash (Argon2id) and end the user's web sessions."""
     from argon2 import PasswordHasher
 
     digest = PasswordHasher().hash(password)
     people.edit_user(app.database, user.user_id, password_hash=digest)
+    websessions.end_sessions(app.database, user.user_id)
     auditing.note(app, user.email, "user.password_changed", {})
 
 
@@ -63,4 +81,5 @@ def disable(app: App, user: User) -> None:
             app.database, connection.connection_id, grant="", state="dead"
         )
     people.edit_user(app.database, user.user_id, is_disabled=True)
+    websessions.end_sessions(app.database, user.user_id)
     auditing.note(app, user.email, "user.disabled", {})

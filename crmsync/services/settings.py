@@ -75,6 +75,37 @@ def _region(value: str) -> str | None:
     return "it takes a country's two capital letters, e.g. US or DE"
 
 
+def _time_zone(value: str) -> str | None:
+    from zoneinfo import available_timezones
+
+    if value in available_timezones():
+        return None
+    return "it takes a time zone's name, e.g. Europe/Berlin or America/New_York"
+
+
+LANGUAGES = {
+    "en_US": "English (United States)",
+    "en_GB": "English (United Kingdom)",
+    "en_CA": "English (Canada)",
+    "en_AU": "English (Australia)",
+    "da": "Dansk",
+    "de": "Deutsch",
+    "de_AT": "Deutsch (Österreich)",
+    "de_CH": "Deutsch (Schweiz)",
+    "es": "Español",
+    "fr": "Français",
+    "fr_CA": "Français (Canada)",
+    "it": "Italiano",
+    "ja": "日本語",
+    "nb": "Norsk",
+    "nl": "Nederlands",
+    "pl": "Polski",
+    "pt_BR": "Português (Brasil)",
+    "sv": "Svenska",
+}
+"""Ways to write dates and numbers."""
+
+
 def _kinds(value: str) -> str | None:
     given = [part.strip() for part in value.split(",") if part.strip()]
     if set(given) <= set(KINDS):
@@ -261,6 +292,14 @@ SETTINGS: tuple[Setting, ...] = (
         "default_region", (), "US",
         "Country of phone numbers without a country code (CON-7).",
         per_user=True, check=_region,
+    ),
+    Setting(
+        "time_zone", (), "UTC", "Time zone in which pages show times (WEB-2).",
+        per_user=True, check=_time_zone,
+    ),
+    Setting(
+        "language", tuple(LANGUAGES), "en_US",
+        "How pages write dates and numbers (WEB-2).", per_user=True,
     ),
     Setting(
         "mapping", (), "{}",

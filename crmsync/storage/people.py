@@ -80,7 +80,8 @@ def installation_id(database: Database, new_id: str, now: datetime) -> str:
 # ------------------------------------------------------------------ users
 
 
-def _user(row: Any) -> User:
+def user_from_row(row: Any) -> User:
+    """Return the user in a row of the table `user`."""
     return User(
         row.id, row.email, row.name, row.is_admin, row.is_disabled, row.infor_user
     )
@@ -123,7 +124,7 @@ def users(database: Database) -> list[User]:
     """Return all users by address."""
     with database.read() as connection:
         rows = connection.execute(select(t.users).order_by(t.users.c.email))
-        return [_user(row) for row in rows]
+        return [user_from_row(row) for row in rows]
 
 
 def user_by_email(database: Database, email: str) -> User:
@@ -142,13 +143,13 @@ def user_by_email(database: Database, email: str) -> User:
             f"There is no user {email}.",
             next_step="See the users with: crm-sync user list",
         )
-    return _user(row)
+    return user_from_row(row)
 
 
 def user_by_id(database: Database, user_id: str) -> User:
     """Return a user by id."""
     with database.read() as connection:
-        return _user(
+        return user_from_row(
             connection.execute(select(t.users).where(t.users.c.id == user_id)).one()
         )
 

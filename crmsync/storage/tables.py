@@ -90,7 +90,31 @@ users = Table(
     Column("password_hash", String(200), nullable=False, default=""),
     Column("infor_user", String(64), nullable=False, default=""),
     _time("created_at", nullable=False),
+    Column("google_sub", String(255), nullable=False, default="", server_default=""),
+    Index("ix_user_google_sub", "google_sub"),
 )
+
+web_sessions = Table(
+    "web_session",
+    metadata,
+    Column("secret_hash", String(64), primary_key=True),
+    Column("user_id", _Id, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
+    _time("created_at", nullable=False),
+    _time("seen_at", nullable=False),
+    _time("expires_at", nullable=False),
+    Index("ix_web_session_user", "user_id"),
+)
+"""Who is signed in to the pages; the browser alone knows the secret."""
+
+sign_in_flows = Table(
+    "sign_in_flow",
+    metadata,
+    Column("state_hash", String(64), primary_key=True),
+    Column("session_hash", String(64), nullable=False),
+    Column("secret", Text, nullable=False),
+    _time("expires_at", nullable=False),
+)
+"""Sign-ins with Google under way: before them there is no user to hang a flow on."""
 
 connections = Table(
     "connection",

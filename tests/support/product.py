@@ -14,6 +14,7 @@ from cli.demo import _free_port
 from crmsync import migrations
 from crmsync.bootstrap import build
 from crmsync.config import load_config
+from crmsync.ports import Clock
 from crmsync.services import accounts, connecting, grouping, settings
 from crmsync.services.app import App
 from crmsync.services.syncing import Order, run_kinds
@@ -35,6 +36,7 @@ class Product:
         *,
         client: tuple[str, str] = CLIENT,
         variables: Mapping[str, Any] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.folder = folder
         self.variables: dict[str, Any] = {
@@ -52,7 +54,7 @@ class Product:
         database = make_database(config.database_url)
         migrations.upgrade(database.engine)
         database.close()
-        self.app: App = build(config)
+        self.app: App = build(config, clock=clock)
 
     def close(self) -> None:
         self.app.close()

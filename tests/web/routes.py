@@ -1,0 +1,73 @@
+"""Every route, with arguments that are somebody's own, nobody's, and another's.
+
+A route with arguments is named here by its endpoint, or the crawl fails: whoever adds
+a page says with what it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.routing import Rule
+
+from crmsync.storage.people import User
+from tests.web.site import Site
+
+UNKNOWN = "nothing-has-this-id"
+OPEN = {"static", "bootstrap.static"}
+"""Files that everybody may read and keep."""
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "static": {"filename": "app.css"},
+    "bootstrap.static": {"filename": "css/bootstrap.min.css"},
+}
+"""Arguments of routes that name no record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A route's argument that names a record of one person's.
+
+    Attributes:
+        make: makes such a record of a user's and returns its id.
+    """
+
+    argument: str
+    make: Callable[[Site, User], str]
+
+
+RECORDS: dict[str, Record] = {}
+"""Routes of records, by endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One route and one method, ready to be gone."""
+
+    endpoint: str
+    method: str
+    path: str
+
+
+def ways(site: Site, record: str = UNKNOWN) -> list[Way]:
+    """Return every route and method; routes of records with `record`."""
+    found = []
+    for rule in site.web.url_map.iter_rules():
+        path = _path(site, rule, record)
+        methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        found += [Way(rule.endpoint, method, path) for method in sorted(methods)]
+    return found
+
+
+def _path(site: Site, rule: Rule, record: str) -> str:
+    given = dict(ARGUMENTS.get(rule.endpoint, {}))
+    if rule.endpoint in RECORDS:
+        given[RECORDS[rule.endpoint].argument] = record
+    missing = rule.arguments - set(given) - set(rule.defaults or {})
+    assert not missing, (
+        f"say in tests/web/routes.py what {rule.endpoint} is called with"
+    )
+    with site.web.test_request_context():
+        return site.web.url_for(rule.endpoint, **given)

@@ -1,0 +1,126 @@
+"""How times, durations, counts and states are written on pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g, request
+from flask_babel import (
+    Babel,
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_timedelta,
+)
+
+from crmsync.services import settings
+from webapp.wiring import core
+
+THEMES = ("light", "dark")
+KINDS = {
+    "contacts": "Contacts",
+    "calendar": "Calendar",
+    "tasks": "Tasks",
+    "mail": "Mail",
+}
+TONES = {
+    "succeeded": "good",
+    "done": "good",
+    "active": "good",
+    "running": "busy",
+    "queued": "busy",
+    "waiting": "busy",
+    "sent": "busy",
+    "planned": "calm",
+    "partial": "warn",
+    "held": "ask",
+    "paused": "warn",
+    "unknown": "warn",
+    "failed": "bad",
+    "dead": "bad",
+    "rejected": "calm",
+    "skipped": "calm",
+    "undone": "calm",
+}
+"""The colour of a state; a state is always written out as well."""
+
+
+def init(web: Flask) -> None:
+    """Teach Jinja the filters, and Flask-Babel the visitor's zone and language."""
+    Babel(web, locale_selector=_locale, timezone_selector=_time_zone)
+    web.jinja_env.filters.update(
+        time=write_time, day=write_day, duration=write_duration, count=format_decimal,
+        ago=write_ago, tone=lambda state: TONES.get(state, "calm"),
+        kind=lambda kind: KINDS.get(kind, str(kind).capitalize()),
+    )  # fmt: skip
+    web.jinja_env.globals["assets"] = version("crm-sync-for-gmail")
+    web.context_processor(lambda: {"theme": _theme()})
+
+
+def _setting(name: str) -> str:
+    """Return a setting of the visitor; read once a request."""
+    known: dict[str, str] = g.setdefault("formats", {})
+    if name not in known:
+        session = g.get("web_session")
+        user_id = session.user.user_id if session else ""
+        known[name] = settings.get(core(), name, user_id=user_id)
+    return known[name]
+
+
+def _locale() -> str:
+    return _setting("language")
+
+
+def _time_zone() -> ZoneInfo:
+    return ZoneInfo(_setting("time_zone"))
+
+
+def _theme() -> str:
+    """Return the scheme that the visitor chose, or "" for the system's."""
+    given = request.cookies.get("theme", "")
+    return given if given in THEMES else ""
+
+
+def as_time(value: Any) -> datetime | None:
+    """Return an aware time for a datetime or for ISO 8601 text."""
+    if not value:
+        return None
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def write_time(value: Any, style: str = "medium") -> str:
+    """Return a date and time in the visitor's zone; an em dash for none."""
+    found = as_time(value)
+    return format_datetime(found, style) if found else "—"
+
+
+def write_day(value: Any) -> str:
+    """Return a date in the visitor's zone."""
+    found = as_time(value)
+    return format_date(found) if found else "—"
+
+
+def write_ago(value: Any) -> str:
+    """Return how long ago, or in how long, a time is."""
+    found = as_time(value)
+    if found is None:
+        return "—"
+    return str(format_timedelta(found - core().clock.now(), add_direction=True))
+
+
+def write_duration(seconds: float | None) -> str:
+    """Return a duration: 0.4 s, 12 s, 3 min 05 s, 2 h 10 min."""
+    if seconds is None:
+        return "—"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
