@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import redis
 from flask import Blueprint, Response, jsonify, make_response
+from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from crmsync import migrations
+from crmsync import enqueue, migrations
 from webapp.security import limiter, public
 from webapp.wiring import core
 
 pages = Blueprint("health", __name__)
-
-_PATIENCE = 1.0
 
 
 @pages.get("/healthz")
@@ -33,8 +31,7 @@ def ready() -> Response:
     """Say whether migrations are current, and database and Redis are reachable."""
     checks = {"database": _can_read()}
     checks["migrations"] = checks["database"] and _is_current()
-    if core().config.redis_url:
-        checks["redis"] = _has_redis(core().config.redis_url)
+    checks["redis"] = _has_redis(core().config.redis_url)
     is_good = all(checks.values())
     state: dict[str, Any] = {"status": "ok" if is_good else "failing", **checks}
     return _answer(state, is_good=is_good)
@@ -64,12 +61,10 @@ def _is_current() -> bool:
 
 
 def _has_redis(url: str) -> bool:
-    client = redis.from_url(
-        url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE
-    )
+    client = enqueue.connect(url)
     try:
         return bool(client.ping())
-    except redis.RedisError:
+    except RedisError:
         return False
     finally:
         client.close()

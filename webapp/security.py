@@ -6,6 +6,7 @@ routes and holds them to it.
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -75,20 +76,16 @@ def _authorization_url(config: Config) -> str:
 
 
 def _init_limiter(web: Flask, config: Config) -> None:
-    """Count in Redis if there is one, else in this process; never refuse for lack."""
-    options: dict[str, Any] = {"RATELIMIT_STORAGE_URI": "memory://"}
-    if config.redis_url:
-        options = {
-            "RATELIMIT_STORAGE_URI": config.redis_url.replace(
-                "unix://", "redis+unix://", 1
-            ),
-            "RATELIMIT_STORAGE_OPTIONS": {
-                "socket_connect_timeout": _REDIS_PATIENCE,
-                "socket_timeout": _REDIS_PATIENCE,
-            },
-            "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-            "RATELIMIT_SWALLOW_ERRORS": True,
-        }
+    """Count in Redis or, while it is away, in this process; never refuse for lack."""
+    options: dict[str, Any] = {
+        "RATELIMIT_STORAGE_URI": re.sub("^unix:", "redis+unix:", config.redis_url),
+        "RATELIMIT_STORAGE_OPTIONS": {
+            "socket_connect_timeout": _REDIS_PATIENCE,
+            "socket_timeout": _REDIS_PATIENCE,
+        },
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_SWALLOW_ERRORS": True,
+    }
     web.config.from_mapping(options)
     limiter.init_app(web)
 
