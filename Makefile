@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 # The whole suite on two cores; a worker per core.
 WORKERS ?= 2
 N ?= 100000
+KILLS ?= 20
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test check bench simulate faults chaos screenshots clean
@@ -45,7 +46,10 @@ simulate: $(STAMP) ## The seeded simulation: make simulate N=100000
 bench: $(STAMP) ## Requests and ratios of what there is so far
 	$(BIN)/python -m benchmarks
 
-faults chaos screenshots: ## (come with later issues)
+chaos: $(STAMP) ## Kill real processes at production timings: make chaos KILLS=20
+	$(BIN)/python -m tests.support.chaos $(KILLS)
+
+faults screenshots: ## (come with later issues)
 	@echo "make $@ comes with a later issue; see CHANGELOG.md." && exit 1
 
 clean: ## Remove what was built and cached

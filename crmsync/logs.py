@@ -22,6 +22,7 @@ _SECRET_VALUES = re.compile(
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]+"
 )
 _BLOT = "[removed]"
+_NOISY = ("urllib3", "googleapiclient", "alembic", "rq", "werkzeug")
 
 
 def configure(
@@ -61,7 +62,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("urllib3", "googleapiclient", "rq.worker", "rq.job", "werkzeug"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

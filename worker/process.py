@@ -25,6 +25,8 @@ _PRELOADED = (
     "crmsync.bootstrap",
     "crmsync.services.working",
     "crmsync.connectors.builtin.contacts",
+    "alembic.migration",
+    "alembic.script",
     "pydantic_settings",
     "phonenumbers",
     "crm.contacts",
