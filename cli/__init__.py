@@ -19,6 +19,7 @@ _GROUPS = {
     "settings": "cli.settings:settings",
     "crm": "cli.crm:crm",
     "check": "cli.check:check",
+    "doctor": "cli.doctor:doctor",
     "db": "cli.db:db",
     "keys": "cli.db:keys",
     "sandbox": "cli.sandbox:sandbox",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from crmsync import migrations
 from crmsync.config import Config
@@ -31,6 +33,9 @@ from crmsync.services.app import (
 from crmsync.storage import people
 from crmsync.storage.database import Database, make_database
 from crmsync.storage.people import Connection, User
+
+if TYPE_CHECKING:
+    from crmsync.services.diagnosing import Patient
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -249,6 +254,28 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         wait=time.sleep,
         close=close,
     )
+
+
+@contextmanager
+def make_patient(config: Config, find_redis: Callable[[], str]) -> Iterator[Patient]:
+    """Wire what `doctor` looks at; the database need not be there or current."""
+    from crmsync.services.diagnosing import Patient
+
+    clock = SystemClock()
+    transport = Transport(Budget(timeout_seconds=config.http_timeout_seconds))
+    oauth = None
+    if config.google_client_id:
+        oauth = OAuthClient(
+            config.google_client_id,
+            config.google_client_secret.get_secret_value(),
+            endpoints=_endpoints(config),
+            transport=transport,
+            clock=clock,
+        )
+    try:
+        yield Patient(config, clock, oauth, transport, find_redis)
+    finally:
+        transport.close()
 
 
 def _crm(

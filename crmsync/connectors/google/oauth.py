@@ -149,6 +149,11 @@ class OAuthClient:
         self._transport = transport
         self._clock = clock
 
+    @property
+    def token_address(self) -> str:
+        """The token endpoint's address, for those who ask for its clock."""
+        return self._endpoints.token
+
     def authorization_url(self, request: ConsentRequest) -> str:
         """Return where to send the browser: account chooser, then consent."""
         client = WebApplicationClient(self._client_id)
