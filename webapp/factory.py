@@ -33,6 +33,7 @@ def create_app(core_app: App) -> Flask:
     web.register_blueprint(health.pages)
     for blueprint in BLUEPRINTS:
         web.register_blueprint(blueprint)
+    security.apply_limits(web, core_app.config)
     _trust_proxies(web, core_app.config.trusted_proxies)
     return web
 
@@ -53,7 +54,6 @@ def _settings(config: Config) -> dict[str, Any]:
         # A form may stay open as long as its session lives.
         "WTF_CSRF_TIME_LIMIT": None,
         "BOOTSTRAP_SERVE_LOCAL": True,
-        "RATELIMIT_HEADERS_ENABLED": True,
     }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from crmsync import enqueue, migrations
-from webapp.security import limiter, public
+from webapp.security import public
 from webapp.wiring import core
 
 pages = Blueprint("health", __name__)
@@ -35,9 +35,6 @@ def ready() -> Response:
     is_good = all(checks.values())
     state: dict[str, Any] = {"status": "ok" if is_good else "failing", **checks}
     return _answer(state, is_good=is_good)
-
-
-limiter.exempt(pages)
 
 
 def _answer(state: dict[str, Any], *, is_good: bool) -> Response:

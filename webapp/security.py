@@ -7,7 +7,8 @@ routes and holds them to it.
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
@@ -19,8 +20,9 @@ from flask_wtf import CSRFProtect
 from crmsync.config import Config
 from crmsync.connectors.google.service import GoogleEndpoints
 
+View = TypeVar("View", bound=Callable[..., Any])
+
 csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address)
 
 _PERMISSIONS = ("camera", "geolocation", "microphone", "payment", "usb")
 _REDIS_PATIENCE = 1
@@ -47,7 +49,6 @@ def init(web: Flask, config: Config) -> None:
         content_security_policy_nonce_in=["script-src", "style-src"],
     )
     csrf.init_app(web)
-    _init_limiter(web, config)
     web.after_request(_refuse_caching)
     if is_https(config):
         web.after_request(_ask_for_https)
@@ -75,19 +76,41 @@ def _authorization_url(config: Config) -> str:
     return GoogleEndpoints.from_root(given.get("google_root_url"), own).auth
 
 
-def _init_limiter(web: Flask, config: Config) -> None:
-    """Count in Redis or, while it is away, in this process; never refuse for lack."""
-    options: dict[str, Any] = {
-        "RATELIMIT_STORAGE_URI": re.sub("^unix:", "redis+unix:", config.redis_url),
-        "RATELIMIT_STORAGE_OPTIONS": {
+def limited(
+    *limits: str, key: Callable[[], str] = get_remote_address
+) -> Callable[[View], View]:
+    """Mark a view as limited, e.g. `10 per minute`, counted by address or by `key`."""
+
+    def mark(view: View) -> View:
+        known = getattr(view, "limits", ())
+        view.limits = [*known, ("; ".join(limits), key)]  # type: ignore[attr-defined]  # our mark
+        return view
+
+    return mark
+
+
+def apply_limits(web: Flask, config: Config) -> None:
+    """Count marked views in Redis or, while it is away, in this process.
+
+    Nobody is refused for want of Redis. The counter belongs to the application, so the
+    views are wrapped when all of them are known.
+    """
+    limiter = Limiter(
+        app=web,
+        key_func=get_remote_address,
+        storage_uri=re.sub("^unix:", "redis+unix:", config.redis_url),
+        storage_options={
             "socket_connect_timeout": _REDIS_PATIENCE,
             "socket_timeout": _REDIS_PATIENCE,
         },
-        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-        "RATELIMIT_SWALLOW_ERRORS": True,
-    }
-    web.config.from_mapping(options)
-    limiter.init_app(web)
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,
+        headers_enabled=True,
+    )
+    for endpoint, view in web.view_functions.items():
+        for limit, key in getattr(view, "limits", ()):
+            limiting = limiter.limit(limit, key_func=key)
+            web.view_functions[endpoint] = limiting(web.view_functions[endpoint])
 
 
 def _refuse_caching(response: Response) -> Response:
@@ -108,7 +131,7 @@ def is_public(view: Any) -> bool:
     return bool(getattr(view, "is_public", False))
 
 
-def public(view: Any) -> Any:
+def public(view: View) -> View:
     """Mark a view as open to everybody; all others ask for signing in."""
-    view.is_public = True
+    view.is_public = True  # type: ignore[attr-defined]  # our mark
     return view

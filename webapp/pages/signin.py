@@ -15,13 +15,13 @@ from crmsync.services import signing_in
 from crmsync.services.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from webapp import session
 from webapp.forms import Form
-from webapp.security import limiter, public
+from webapp.security import limited, public
 from webapp.wiring import core
 
 pages = Blueprint("signin", __name__)
 
-_PER_PLACE = "20 per minute; 200 per hour"
-_PER_ADDRESS = "10 per minute; 50 per hour"
+_PER_PLACE = ("20 per minute", "200 per hour")
+_PER_ADDRESS = ("10 per minute", "50 per hour")
 
 
 class SignInForm(Form):
@@ -79,8 +79,8 @@ def login() -> Any:
 
 @pages.post("/login")
 @public
-@limiter.limit(_PER_PLACE)
-@limiter.limit(_PER_ADDRESS, key_func=_address)
+@limited(*_PER_PLACE)
+@limited(*_PER_ADDRESS, key=_address)
 def enter() -> Any:
     """Check address and password, and begin a session."""
     form = SignInForm()
@@ -127,7 +127,7 @@ def password() -> Any:
 
 
 @pages.post("/password")
-@limiter.limit(_PER_ADDRESS)
+@limited(*_PER_ADDRESS)
 def change_password() -> Any:
     """Change one's password; all other sessions end."""
     form = PasswordForm()
