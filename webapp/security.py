@@ -107,10 +107,10 @@ def apply_limits(web: Flask, config: Config) -> None:
         swallow_errors=True,
         headers_enabled=True,
     )
-    for endpoint, view in web.view_functions.items():
+    views: dict[str, Any] = web.view_functions
+    for endpoint, view in views.items():
         for limit, key in getattr(view, "limits", ()):
-            limiting = limiter.limit(limit, key_func=key)
-            web.view_functions[endpoint] = limiting(web.view_functions[endpoint])
+            views[endpoint] = limiter.limit(limit, key_func=key)(views[endpoint])
 
 
 def _refuse_caching(response: Response) -> Response:
