@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +42,7 @@ def up(sandbox: bool, sandbox_port: int) -> None:
     os.environ.update(given)
     config = load_config()
     config.make_instance()
-    logs.configure(as_json=not sys.stderr.isatty())
+    logs.configure(as_json=not sys.stderr.isatty(), level="warning")
     place = _web_place(config.public_url)
     _refuse_taken("PUBLIC_URL", place)
     if sandbox:
@@ -99,7 +100,7 @@ def _start(
         _show_demo(config)
     for child in _processes(place, environment):
         supervisor.add(child)
-    _await(supervisor, "web", lambda: _listens(place))
+    _await(supervisor, "web", lambda: _is_healthy(place))
     click.echo(f"\nCRM Sync is up: {config.public_url}")
     click.echo(f"Logs: {config.instance_path / 'logs'}. Ctrl-C stops everything.")
 
@@ -142,7 +143,7 @@ def _processes(
     ours = [sys.executable, "-m", "webapp"]
     web = [sys.executable, "-m", "gunicorn", "--bind", f"{place[0]}:{place[1]}"]
     web += ["--worker-class", "gthread", "--threads", "8", "--workers", "1"]
-    web += ["--access-logfile", "-", "webapp.wsgi:application"]
+    web += ["--access-logfile", "-", "webapp.wsgi:make()"]
     yield Child("web", web, environment)
     for number in range(1, WORKERS + 1):
         yield Child(f"worker-{number}", [*ours, "worker"], environment)
@@ -153,6 +154,18 @@ def _listens(place: tuple[str, int]) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(place) == 0
+
+
+def _is_healthy(place: tuple[str, int]) -> bool:
+    """Whether the web app itself answers; its server listens before it is loaded."""
+    connection = HTTPConnection(*place, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _await(supervisor: Supervisor, name: str, is_there: Any) -> None:

@@ -22,7 +22,9 @@ _SECRET_VALUES = re.compile(
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]+"
 )
 _BLOT = "[removed]"
-_NOISY = ("urllib3", "googleapiclient", "alembic", "rq", "werkzeug")
+_NOISY = ("urllib3", "googleapiclient", "alembic", "werkzeug")
+_SILENT = ("rq",)
+"""Says what our own handlers say, too, with whole stack traces."""
 
 
 def configure(
@@ -64,6 +66,8 @@ def configure(
     root.setLevel(level.upper())
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    for silent in _SILENT:
+        logging.getLogger(silent).setLevel(logging.CRITICAL)
 
 
 def blot_secrets(

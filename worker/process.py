@@ -55,6 +55,8 @@ def make_worker(config: Config, queues: Sequence[str] = enqueue.QUEUES) -> Worke
         connection=connection,
         serializer=JSONSerializer,
         exception_handlers=[_log_failure],
+        disable_default_exception_handler=True,
+        work_horse_killed_handler=_log_kill,
         log_job_description=False,
     )
 
@@ -63,6 +65,10 @@ def _log_failure(job: Any, *failure: Any) -> bool:
     """Say that a job failed; the tick brings its pair back, whatever it was."""
     _log.error("job.failed", job=job.id, exc_info=failure)
     return True
+
+
+def _log_kill(job: Any, _pid: int, status: int, _usage: Any) -> None:
+    _log.warning("horse.killed", job=job.id, status=status)
 
 
 def run(config: Config, *, burst: bool = False) -> None:
@@ -74,7 +80,7 @@ def run(config: Config, *, burst: bool = False) -> None:
         importlib.import_module(name)
     while True:
         try:
-            make_worker(config).work(burst=burst, logging_level="WARNING")
+            make_worker(config).work(burst=burst, logging_level="CRITICAL")
         except (RedisConnectionError, RedisTimeoutError) as error:
             _log.warning("redis.away", why=str(error), retry_seconds=_PAUSE)
             time.sleep(_PAUSE)
