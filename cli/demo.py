@@ -243,7 +243,7 @@ def set_up_company(wired: Any) -> None:
     plan.say(f"   {USERS[1][0]} (synchronised already)")
     plan.say(f"   {NEWCOMER[0]} (new: authorise, choose a group, look at a preview)")
     root = wired.config.google_root_url
-    plan.say(f"A person's hand in Google's contacts: {root}/_sandbox")
+    plan.say(f"A person's hand in Google's contacts: {root}/_sandbox/panel")
 
 
 def _stay(wired: Any) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from sandbox.control.hand import Hand
+from sandbox.control.panel import Panel
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.load.loader import load_text
 from sandbox.messages import Json, Request, Response, json_response
@@ -27,12 +28,16 @@ class Control:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._hand = Hand(sandbox)
+        self._panel = Panel(sandbox, self._hand)
         self._table = [
             (method, re.compile("/_sandbox" + path), action)
             for method, path, action in [*self._general(), *self._by_account()]
         ]
 
     def handle(self, request: Request) -> Response:
+        shown = self._panel.handle(request)
+        if shown is not None:
+            return shown
         path = unquote(request.path)
         for method, pattern, action in self._table:
             match = pattern.fullmatch(path)

@@ -50,7 +50,7 @@ def _descriptions() -> dict[str, str]:
 
 
 def chooser(flow_id: str, flow: Flow, accounts: list[Account]) -> Response:
-    return _page("chooser.html", flow=flow_id, client=flow.client.id, accounts=accounts)
+    return page("chooser.html", flow=flow_id, client=flow.client.id, accounts=accounts)
 
 
 def consent(
@@ -64,7 +64,7 @@ def consent(
         for s in flow.scopes
         if s not in flow.boxes and s not in SIGN_IN
     ]
-    return _page(
+    return page(
         "consent.html",
         flow=flow_id,
         client=flow.client.id,
@@ -76,7 +76,7 @@ def consent(
 
 
 def refusal(error: PageError) -> Response:
-    return _page(
+    return page(
         "error.html",
         error.code,
         code=error.code,
@@ -85,7 +85,8 @@ def refusal(error: PageError) -> Response:
     )
 
 
-def _page(template: str, status: int = 200, **values: Any) -> Response:
+def page(template: str, status: int = 200, **values: Any) -> Response:
+    """Render a template that nobody may keep or frame."""
     response = html_response(
         _templates().get_template(template).render(**values), status
     )
