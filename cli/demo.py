@@ -149,7 +149,7 @@ def _wired(folder: Path, url: str) -> Iterator[Any]:
             "google_root_url": url,
             "google_client_id": CLIENT[0],
             "google_client_secret": CLIENT[1],
-            "public_url": f"http://127.0.0.1:{_free_port()}",
+            "public_url": f"http://127.0.0.1:{free_port()}",
             "crm_backend": "builtin",
             "token_keys": "",
         }
@@ -165,7 +165,8 @@ def _wired(folder: Path, url: str) -> Iterator[Any]:
         wired.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -17,6 +17,7 @@ from crmsync.connectors.google.contacts import ContactsOptions, GoogleContacts
 from crmsync.connectors.google.oauth import OAuthClient
 from crmsync.connectors.google.service import GoogleEndpoints
 from crmsync.connectors.google.tokens import Grant, GrantTokens, TokenCipher
+from crmsync.connectors.postman import SmtpPostman
 from crmsync.connectors.transport import Budget, Transport
 from crmsync.enqueue import RedisDoorbell
 from crmsync.errors import ConfigError, ReconnectNeeded
@@ -250,6 +251,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         crm=_crm(config, database, installation, clock),
         google=google,
         doorbell=RedisDoorbell(config.redis_url),
+        postman=_postman(config),
         installation=installation,
         wait=time.sleep,
         close=close,
@@ -276,6 +278,15 @@ def make_patient(config: Config, find_redis: Callable[[], str]) -> Iterator[Pati
         yield Patient(config, clock, oauth, transport, find_redis)
     finally:
         transport.close()
+
+
+def _postman(config: Config) -> SmtpPostman | None:
+    url = config.smtp_url.get_secret_value()
+    if not url:
+        return None
+    if "@" not in config.mail_from:
+        raise ConfigError("MAIL_FROM is not an address; SMTP_URL needs a sender.")
+    return SmtpPostman(url, config.mail_from)
 
 
 def _crm(

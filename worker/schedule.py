@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from crmsync.errors import CrmSyncError
-from crmsync.services import scheduling
+from crmsync.services import alerting, scheduling
 from crmsync.services.app import App
 from crmsync.storage import orders, queueing
 
@@ -23,6 +23,7 @@ _SILENCE = 3
 
 _ORDERS_KEPT = timedelta(days=7)
 _HOUSEKEEPING = timedelta(hours=1)
+_ALERTS = timedelta(minutes=1)
 
 _log = structlog.get_logger("crmsync.scheduler")
 
@@ -37,6 +38,7 @@ class Scheduler:
         self._stop = threading.Event()
         self._is_leading: bool | None = None
         self._tidied_at = app.clock.now() - _HOUSEKEEPING
+        self._told_at = app.clock.now() - _ALERTS
 
     def stop(self) -> None:
         """End `run` at its next step."""
@@ -67,4 +69,8 @@ class Scheduler:
         rung = scheduling.tick(self._app)
         if rung:
             _log.info("tick.rang", pairs=len(rung))
+        if now - self._told_at >= _ALERTS:
+            # After the ringing: a mail server may take its time.
+            self._told_at = now
+            alerting.look(self._app)
         return rung

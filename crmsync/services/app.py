@@ -73,6 +73,18 @@ class Doorbell(Protocol):
         ...
 
 
+class Postman(Protocol):
+    """Sends e-mail to our own people."""
+
+    def send(self, to: Sequence[str], subject: str, text: str) -> None:
+        """Send one message; each recipient is written to alone.
+
+        Raises:
+            ProviderDown: if the mail server does not take it.
+        """
+        ...
+
+
 class GoogleBackend(Protocol):
     """Google behind the services."""
 
@@ -96,6 +108,7 @@ class App:
 
     Attributes:
         installation: named in our keys (CON-20).
+        postman: None if no mail server is configured.
         wait: sleeps so many seconds; a pause between tries for a lease.
     """
 
@@ -107,6 +120,7 @@ class App:
     crm: CrmBackend
     google: GoogleBackend
     doorbell: Doorbell
+    postman: Postman | None
     installation: str
     wait: Callable[[float], None]
     close: Callable[[], None]

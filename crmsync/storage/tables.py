@@ -274,6 +274,7 @@ cycles = Table(
     Index("ix_cycle_pair", "pair_id", "id"),
     Index("ix_cycle_user", "user_id", "id"),
     Index("ix_cycle_state", "pair_id", "state"),
+    Index("ix_cycle_finished_at", "finished_at"),
 )
 
 items = Table(
@@ -350,6 +351,14 @@ schedulers = Table(
     _time("until", nullable=False),
 )
 """One row, whose id is always 1: a second scheduler waits (RUN-3)."""
+
+alerts = Table(
+    "alert",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    _time("told_at", nullable=False),
+)
+"""What persons were told by e-mail already."""
 
 audit = Table(
     "audit",

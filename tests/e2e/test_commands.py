@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from cli.browser import Browser
-from cli.demo import _free_port
+from cli.demo import free_port
 from tests.e2e.conftest import ANNA
 from tests.sandbox.harness import SandboxServer
 
@@ -35,7 +35,7 @@ class Shell:
             "GOOGLE_ROOT_URL": google,
             "GOOGLE_CLIENT_ID": "demo.apps.sandbox.example",
             "GOOGLE_CLIENT_SECRET": "sandbox-client-secret",
-            "PUBLIC_URL": f"http://127.0.0.1:{_free_port()}",
+            "PUBLIC_URL": f"http://127.0.0.1:{free_port()}",
             "SETTLE_SECONDS": "3",
         }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.demo import PASSWORD, USERS, _free_port
+from cli.demo import PASSWORD, USERS, free_port
 from cli.redis_server import answers
 from crmsync.bootstrap import build
 from crmsync.config import load_config
@@ -27,7 +27,7 @@ class Installation:
     """One `crm-sync up --sandbox` in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.web, self.google = _free_port(), _free_port()
+        self.web, self.google = free_port(), free_port()
         self.variables = {
             "INSTANCE_PATH": str(folder / "instance"),
             "PUBLIC_URL": f"http://127.0.0.1:{self.web}",

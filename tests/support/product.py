@@ -10,7 +10,7 @@ from typing import Any
 from cli import builtin
 from cli.browser import Browser
 from cli.callback import CallbackServer
-from cli.demo import _free_port
+from cli.demo import free_port
 from crmsync import migrations
 from crmsync.bootstrap import build
 from crmsync.config import load_config
@@ -45,7 +45,7 @@ class Product:
             "google_root_url": google,
             "google_client_id": client[0],
             "google_client_secret": client[1],
-            "public_url": f"http://127.0.0.1:{_free_port()}",
+            "public_url": f"http://127.0.0.1:{free_port()}",
             "settle_seconds": 3,
             **(variables or {}),
         }
