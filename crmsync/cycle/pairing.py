@@ -19,7 +19,7 @@ from crmsync.engine.plan import Action, Choice, Item, ItemDirection, ItemState
 from crmsync.engine.policy import Match
 from crmsync.engine.reconcile import LinkRequest, plan_create, plan_linking
 from crmsync.ports import ChoiceKind, PersonsChoice, Query, Unit
-from crmsync.records.contacts import display_name
+from crmsync.records.contacts import display_name, facts
 from crmsync.records.remote import Remote
 from crmsync.records.slots import linking_base
 from crmsync.records.values import SideName
@@ -383,11 +383,13 @@ def _key_for(run: Run, crm: Remote, google: Remote) -> str:
 
 def _held(run: Run, remote: Remote, decision: Decision, around: _Neighbourhood) -> Item:
     is_crm = remote.side is SideName.CRM
-    choices = tuple(
-        Choice(i, display_name(run.values(around.others[i])))
+    others = {
+        i: run.values(around.others[i])
         for i in decision.candidates
         if i in around.others
-    )
+    }
+    choices = tuple(Choice(i, display_name(v), facts(v)) for i, v in others.items())
+    values = run.values(remote)
     return Item(
         item_id=run.ids.new(),
         action=Action.LINK,
@@ -396,7 +398,9 @@ def _held(run: Run, remote: Remote, decision: Decision, around: _Neighbourhood) 
         reason=decision.reason,
         crm_id=remote.remote_id if is_crm else "",
         google_id="" if is_crm else remote.remote_id,
-        name=display_name(run.values(remote)),
+        name=display_name(values),
+        crm_seen=values if is_crm else {},
+        google_seen={} if is_crm else values,
         choices=choices,
     )
 

@@ -52,10 +52,15 @@ class ItemDirection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A candidate that a person may choose for a held item."""
+    """A candidate that a person may choose for a held item.
+
+    Attributes:
+        facts: what tells it from others of its name; no part of the question.
+    """
 
     record_id: str
     name: str
+    facts: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

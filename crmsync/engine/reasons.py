@@ -19,8 +19,7 @@ REASONS = MappingProxyType(
         "different_last_names": "The address is the same, but the last names differ.",
         "copy_of_linked": "It looks like a copy of a contact that is linked already.",
         "ambiguous_account": "More than one account has this company name.",
-        "skipped_by_person": "A person chose to leave it alone; "
-        "`item retry` asks again.",
+        "skipped_by_person": "A person chose to leave it alone; Retry asks again.",
         "nothing_mapped": "It holds no field that the other side could take.",
         "edited_in_crm": "It was edited in the CRM.",
         "edited_in_google": "It was edited in Google.",

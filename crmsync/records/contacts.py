@@ -99,6 +99,16 @@ def display_name(values: Values) -> str:
     )
 
 
+def facts(values: Values) -> str:
+    """Return what tells a contact from others of its name, in one line.
+
+    >>> facts({"title": "Buyer", "company": "Acme", "email": "jo@acme.example"})
+    'Buyer · Acme · jo@acme.example'
+    """
+    names = ("title", "company", *EMAIL_SLOTS, *PHONE_SLOTS, "work_city", "home_city")
+    return " · ".join(values[name] for name in names if values.get(name))
+
+
 def addresses_of(values: Values) -> tuple[str, ...]:
     """Return a contact's e-mail addresses in canonical form, without repeats."""
     found = (equivalence.email(values.get(slot, "")) for slot in EMAIL_SLOTS)

@@ -9,7 +9,7 @@ from crmsync.engine.reasons import sentence
 from crmsync.errors import UsageError
 from crmsync.services.app import App
 from crmsync.services.telling import cycle_json, iso
-from crmsync.storage import codec, history
+from crmsync.storage import codec, history, itemlist, people
 from crmsync.storage.people import User
 
 KIND_TYPES = {"contacts": "contact", "calendar": "activity", "tasks": "to-do"}
@@ -57,7 +57,7 @@ def item_json(row: Any, kind: str) -> dict[str, Any]:
         "conflict": _conflict_json(changes),
         "truncated": [c.field for c in changes if c.note is Note.TRUNCATED],
         "choices": [
-            {"id": choice.record_id, "name": choice.name}
+            {"id": choice.record_id, "name": choice.name, "facts": choice.facts}
             for choice in codec.choices_from_json(row.plan.get("choices", ()))
         ],
         "error": row.error,
@@ -92,8 +92,16 @@ def _conflict_json(changes: list[FieldChange]) -> dict[str, Any] | None:
     }
 
 
-def record_story(app: App, record_type: str, record_id: str) -> list[dict[str, Any]]:
-    """Return everything that synchronisation did to one record (HIS-4).
+def record_story(
+    app: App, record_type: str, record_id: str, user: User | None = None
+) -> list[dict[str, Any]]:
+    """Return what synchronisation did to one record, oldest first (HIS-4).
+
+    Args:
+        app: the wired process.
+        record_type: `contact`.
+        record_id: its id in the CRM or in Google.
+        user: only what this user's cycles did; None: everybody's.
 
     Raises:
         UsageError: for a type that has no story.
@@ -103,12 +111,13 @@ def record_story(app: App, record_type: str, record_id: str) -> list[dict[str, A
     if not record_id.strip():
         raise UsageError("Name a record: its id in the CRM or in Google.")
     is_google = record_id.startswith("people/")
-    rows = history.items_about(
+    rows = itemlist.about(
         app.database,
-        "" if is_google else record_id,
-        record_id if is_google else "",
+        people.pair_ids(app.database, "contacts", user.user_id if user else ""),
+        crm_id="" if is_google else record_id,
+        google_id=record_id if is_google else "",
     )
-    return [item_json(row, "contacts") for row in rows]
+    return [item_json(row, "contacts") for row in reversed(rows)]
 
 
 def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
@@ -120,7 +129,7 @@ def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
         found.append(
             {"what": "held_cycle", "cycle": cycle_json(row), "user": row.email}
         )
-    for item in history.open_questions(app.database, user_id):
+    for item in itemlist.open_questions(app.database, user_id):
         what = "company_edited" if item.state == "skipped" else "held_item"
         found.append(
             {"what": what, "user": item.email, "item": item_json(item, item.kind)}
@@ -130,8 +139,6 @@ def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
 
 
 def _reauthorise(app: App, user_id: str) -> list[dict[str, Any]]:
-    from crmsync.storage import people
-
     return [
         {"what": "reauthorise", "service": c.service, "email": c.email}
         for c in people.all_connections(app.database)
@@ -139,16 +146,23 @@ def _reauthorise(app: App, user_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def trace(app: App, text: str) -> list[dict[str, Any]]:
+def record_id_in(text: str) -> str:
+    """Return the record id in what a person pasted: an id, or a contact's link."""
+    wanted = text.strip()
+    if "contacts.google.com" in wanted or "/person/" in wanted:
+        return f"people/{wanted.rstrip('/').rsplit('/', 1)[-1].split('?')[0]}"
+    if "/contacts/" in wanted:
+        return wanted.rsplit("/contacts/", 1)[-1].split("/")[0].split("?")[0]
+    return wanted
+
+
+def trace(app: App, text: str, user: User | None = None) -> list[dict[str, Any]]:
     """Return the way of the record that a text names (HIS-7).
 
     Raises:
         UsageError: if nothing is known by this text; it says what can be pasted.
     """
-    wanted = text.strip()
-    if "contacts.google.com" in wanted or "/person/" in wanted:
-        wanted = f"people/{wanted.rstrip('/').rsplit('/', 1)[-1].split('?')[0]}"
-    story = record_story(app, "contact", wanted)
+    story = record_story(app, "contact", record_id_in(text), user)
     if not story:
         raise UsageError(
             f"Nothing is known about {text!r}.",

@@ -258,4 +258,4 @@ def item_from_row(row: Any) -> Item:
 
 def choices_from_json(data: Sequence[Mapping[str, str]]) -> tuple[Choice, ...]:
     """Return a held item's candidates."""
-    return tuple(Choice(c["record_id"], c["name"]) for c in data)
+    return tuple(Choice(c["record_id"], c["name"], c.get("facts", "")) for c in data)

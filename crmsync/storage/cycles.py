@@ -65,6 +65,7 @@ def resume_cycle(
                 allowance=asdict(allowance.totals),
                 started_at=now,
                 finished_at=None,
+                duration_ms=0,
             )
         )
 
@@ -114,6 +115,7 @@ def put_down(
                 carried=None if is_paused else asdict(carried),
                 counts=counts,
                 requests=dict(carried.requests),
+                **measures(counts),
             )
         )
         connection.execute(
@@ -130,21 +132,33 @@ def put_down(
 
 def abandon(connection: Connection, pair_id: str, now: datetime) -> None:
     """Close cycles whose process died; what they sent has no outcome yet."""
-    running = select(t.cycles.c.id).where(
+    running = select(t.cycles.c.id, t.cycles.c.started_at).where(
         t.cycles.c.pair_id == pair_id, t.cycles.c.state == CycleState.RUNNING.value
     )
-    ids = [row.id for row in connection.execute(running)]
+    rows = connection.execute(running).all()
+    ids = [row.id for row in rows]
     if not ids:
         return
     mine = t.items.c.cycle_id.in_(ids)
     never_sent = and_(t.items.c.state == "planned", t.items.c.sent_at == 0)
     connection.execute(delete(t.items).where(mine, never_sent))
     _leave_open(connection, mine)
-    connection.execute(
-        update(t.cycles)
-        .where(t.cycles.c.id.in_(ids))
-        .values(state=CycleState.PARTIAL.value, finished_at=now, error=_INTERRUPTED)
-    )
+    for row in rows:
+        connection.execute(
+            update(t.cycles)
+            .where(t.cycles.c.id == row.id)
+            .values(
+                state=CycleState.PARTIAL.value,
+                finished_at=now,
+                duration_ms=_milliseconds(row.started_at, now),
+                error=_INTERRUPTED,
+                has_errors=True,
+            )
+        )
+
+
+def _milliseconds(began: datetime, ended: datetime) -> int:
+    return max(0, round((ended - began).total_seconds() * 1000))
 
 
 def drop_plan(connection: Connection, cycle_id: str) -> None:
@@ -188,7 +202,9 @@ def close_cycle(
     with database.write() as connection:
         held = report.state is CycleState.HELD
         row = connection.execute(
-            select(t.cycles.c.is_dry).where(t.cycles.c.id == cycle_id)
+            select(t.cycles.c.is_dry, t.cycles.c.started_at).where(
+                t.cycles.c.id == cycle_id
+            )
         ).one()
         counts = count_items(
             connection, cycle_id, planned=held or row.is_dry, unchanged=report.unchanged
@@ -212,6 +228,9 @@ def close_cycle(
                 requests=dict(requests),
                 error=error,
                 finished_at=now,
+                duration_ms=_milliseconds(row.started_at, now),
+                **measures(counts, error),
+                is_quiet=is_quiet(report.state, counts) and not row.is_dry,
             )
         )
         if report.is_accepted and not row.is_dry:
@@ -222,6 +241,27 @@ def close_cycle(
                 .where(t.pairs.c.id == pair.scalar_subquery())
                 .values(is_accepted=True, **done)
             )
+
+
+def measures(
+    counts: Mapping[str, Any], error: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the columns that Sync History sorts and filters by (HIS-1)."""
+    done = sum(sum(counts[side].values()) for side in ("google", "crm"))
+    done += sum(counts[name] for name in ("linked", "recorded", "missing", "files"))
+    return {
+        "changes": done,
+        "has_errors": counts["errors"] > 0 or error is not None,
+        "has_conflicts": counts["conflicts"] > 0,
+    }
+
+
+def is_quiet(state: CycleState, counts: Mapping[str, Any]) -> bool:
+    """Whether a cycle succeeded and there is nothing to tell about it."""
+    told = ("conflicts", "held", "skipped", "errors")
+    if state is not CycleState.SUCCEEDED or any(counts[name] for name in told):
+        return False
+    return not measures(counts)["changes"]
 
 
 def empty_counts() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import delete, select, update
 
 from crmsync.errors import UsageError
 from crmsync.ports import ChoiceKind
@@ -76,41 +76,6 @@ def item_row(database: Database, item_id: str) -> Any:
             next_step="See a cycle's items with: crm-sync history show CYCLE",
         )
     return row
-
-
-def items_about(
-    database: Database, crm_id: str, google_id: str, limit: int = 500
-) -> Sequence[Any]:
-    """Return everything that was done to a record, oldest first (HIS-4)."""
-    conditions = []
-    if crm_id:
-        conditions.append(t.items.c.crm_id == crm_id)
-    if google_id:
-        conditions.append(t.items.c.google_id == google_id)
-    with database.read() as connection:
-        return connection.execute(
-            select(t.items).where(or_(*conditions)).order_by(t.items.c.id).limit(limit)
-        ).all()
-
-
-def open_questions(database: Database, user_id: str = "") -> Sequence[Any]:
-    """Return held items and told edits that wait for a person (HIS-6)."""
-    waiting = or_(
-        t.items.c.state == "held",
-        and_(t.items.c.state == "skipped", t.items.c.reason == "company_edited"),
-    )
-    statement = (
-        select(t.items, t.users.c.email, t.pairs.c.kind)
-        .join(t.cycles, t.cycles.c.id == t.items.c.cycle_id)
-        .join(t.pairs, t.pairs.c.id == t.items.c.pair_id)
-        .join(t.users, t.users.c.id == t.pairs.c.user_id)
-        .where(waiting, t.cycles.c.is_dry.is_(False), t.cycles.c.state != "held")
-        .order_by(t.items.c.id)
-    )
-    if user_id:
-        statement = statement.where(t.pairs.c.user_id == user_id)
-    with database.read() as connection:
-        return connection.execute(statement).all()
 
 
 def choose(

@@ -188,6 +188,38 @@ def pair_of(database: Database, user_id: str, kind: str) -> Pair:
         )
 
 
+def find_pair(database: Database, user_id: str, kind: str) -> Pair | None:
+    """Return the pair of a user and a kind if there is one; nothing is made."""
+    mine = (t.pairs.c.user_id == user_id, t.pairs.c.kind == kind)
+    with database.read() as connection:
+        row = connection.execute(select(t.pairs).where(*mine)).first()
+    return None if row is None else _pair(row)
+
+
+def pair_ids(database: Database, kind: str, user_id: str = "") -> list[str]:
+    """Return the ids of the pairs of a kind; one user's, or everybody's."""
+    statement = select(t.pairs.c.id).where(t.pairs.c.kind == kind)
+    if user_id:
+        statement = statement.where(t.pairs.c.user_id == user_id)
+    with database.read() as connection:
+        return list(connection.scalars(statement.order_by(t.pairs.c.id)))
+
+
+def group_users(database: Database) -> dict[str, list[User]]:
+    """Return who synchronises each contact group (CON-2), by the group's id."""
+    statement = (
+        select(t.pairs.c.group_id, t.users)
+        .join(t.users, t.users.c.id == t.pairs.c.user_id)
+        .where(t.pairs.c.kind == "contacts", t.pairs.c.group_id != "")
+        .order_by(t.users.c.email)
+    )
+    found: dict[str, list[User]] = {}
+    with database.read() as connection:
+        for row in connection.execute(statement):
+            found.setdefault(row.group_id, []).append(user_from_row(row))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """When a pair runs: the lease of a running cycle, the next due time, the queue."""

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -254,6 +255,15 @@ directory_keys = Table(
     Index("ix_directory_key_remote", "pair_id", "remote_id"),
 )
 
+
+def _sorted(name: str, *columns: str) -> tuple[Index, Index]:
+    """Return indexes by which cycles are listed in an order: one's own, and all."""
+    return (
+        Index(f"ix_cycle_{name}", *columns, "id"),
+        Index(f"ix_cycle_user_{name}", "user_id", *columns, "id"),
+    )
+
+
 cycles = Table(
     "cycle",
     metadata,
@@ -271,11 +281,30 @@ cycles = Table(
     _time("started_at", nullable=False),
     _time("finished_at"),
     Column("carried", _Missing),
+    Column("changes", Integer, nullable=False, default=0, server_default="0"),
+    Column("duration_ms", Integer, nullable=False, default=0, server_default="0"),
+    Column(
+        "has_errors", Boolean, nullable=False, default=False, server_default=false()
+    ),
+    Column(
+        "has_conflicts", Boolean, nullable=False, default=False, server_default=false()
+    ),
+    Column("is_quiet", Boolean, nullable=False, default=False, server_default=false()),
     Index("ix_cycle_pair", "pair_id", "id"),
     Index("ix_cycle_user", "user_id", "id"),
     Index("ix_cycle_state", "pair_id", "state"),
     Index("ix_cycle_finished_at", "finished_at"),
+    *_sorted("started", "started_at"),
+    *_sorted("duration", "duration_ms"),
+    *_sorted("changes", "changes"),
+    *_sorted("errors", "has_errors", "started_at"),
+    *_sorted("conflicts", "has_conflicts", "started_at"),
+    *_sorted("quiet", "is_quiet", "started_at"),
+    *_sorted("of_state", "state", "started_at"),
+    Index("ix_cycle_pair_started", "pair_id", "started_at", "id"),
+    Index("ix_cycle_kind_started", "kind", "started_at", "id"),
 )
+"""`changes` to `is_quiet` are what Sync History sorts and filters by (HIS-1)."""
 
 items = Table(
     "item",
@@ -302,7 +331,10 @@ items = Table(
     Column("sent_at", Float, nullable=False, default=0.0),
     Column("error", _Json),
     Index("ix_item_cycle", "cycle_id", "state", "id"),
+    Index("ix_item_cycle_page", "cycle_id", "id"),
+    Index("ix_item_cycle_conflict", "cycle_id", "has_conflict", "id"),
     Index("ix_item_pair_state", "pair_id", "state"),
+    Index("ix_item_waiting", "state", "reason", "pair_id", "id"),
     Index("ix_item_crm", "pair_id", "crm_id"),
     Index("ix_item_google", "pair_id", "google_id"),
 )
