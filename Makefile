@@ -38,6 +38,7 @@ check: $(STAMP) ## Format, lint, types, import rules, spelling
 	$(BIN)/codespell
 
 test: check ## All checks and all tests
+	@tools/need-chromium
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 simulate: $(STAMP) ## The seeded simulation: make simulate N=100000

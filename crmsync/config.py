@@ -51,6 +51,7 @@ def _model() -> Any:
         settle_seconds: float = Field(900, ge=0)
         lease_seconds: float = Field(60, gt=0)
         tick_seconds: float = Field(15, gt=0)
+        slice_seconds: float = Field(20, gt=0, le=150)
         http_timeout_seconds: float = Field(20, gt=0)
         instance_path: Path = Path("instance")
         attachments_url: str = ""

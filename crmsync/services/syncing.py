@@ -235,7 +235,7 @@ def _run_open(
     if report.state is CycleState.RUNNING and report.carried is not None:
         _put_down(app, pair, cycle_id, report)
     else:
-        close(app, pair, cycle_id, report, requests)
+        cycle_id = close(app, pair, cycle_id, report, requests)
     return cycle_json(history.cycle_row(app.database, cycle_id))
 
 
@@ -256,12 +256,19 @@ def close(
     cycle_id: str,
     report: CycleReport,
     requests: Mapping[str, int],
-) -> None:
-    """Close a cycle, say so in the log, and set when the next one is due."""
+) -> str:
+    """Close a cycle, say so in the log, and set when the next one is due.
+
+    Returns:
+        The cycle that shows it: of pauses for the same reason, the first.
+    """
     now = app.clock.now()
     cycles.close_cycle(app.database, cycle_id, report, requests, now=now)
     pacing.plan_next(app, pair, cycle_id, report)
     _log_end(history.cycle_row(app.database, cycle_id))
+    if report.state is CycleState.PAUSED:
+        return cycles.fold_pause(app.database, cycle_id, now)
+    return cycle_id
 
 
 def _log_end(row: Any) -> None:

@@ -28,8 +28,6 @@ from crmsync.services.syncing import Order
 from crmsync.storage import cycles, orders, people, queueing
 from crmsync.storage.people import Pair
 
-SLICE_SECONDS = 20.0
-
 _log = structlog.get_logger("crmsync.worker")
 
 
@@ -37,10 +35,16 @@ def work_on_pair(
     app: App,
     pair_id: str,
     *,
-    seconds: float = SLICE_SECONDS,
+    seconds: float | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> bool:
     """Carry out the oldest order of a pair, or the next slice of its due cycle.
+
+    Args:
+        app: the wired process.
+        pair_id: the pair.
+        seconds: how long a slice lasts; `SLICE_SECONDS` by default.
+        monotonic: a clock for that.
 
     Returns:
         Whether more is to be done at once; a job for it was asked for then.
@@ -49,7 +53,8 @@ def work_on_pair(
     pair = people.pair_by_id(app.database, pair_id)
     try:
         with structlog.contextvars.bound_contextvars(pair_id=pair_id):
-            _work(app, pair, _slice(app, pair, seconds, monotonic))
+            length = app.config.slice_seconds if seconds is None else seconds
+            _work(app, pair, _slice(app, pair, length, monotonic))
     except LeaseTaken:
         # Whoever holds it works; if they died, the tick comes back after the lease.
         _log.info("job.not_needed", pair_id=pair_id)

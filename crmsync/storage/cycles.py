@@ -264,6 +264,40 @@ def is_quiet(state: CycleState, counts: Mapping[str, Any]) -> bool:
     return not measures(counts)["changes"]
 
 
+def fold_pause(database: Database, cycle_id: str, now: datetime) -> str:
+    """Tell the same reason for a pause once: later cycles fold into the first (AUTH-7).
+
+    Returns:
+        The cycle that tells it: an earlier one with the same reason, else this one.
+    """
+    mine = t.cycles.c.id == cycle_id
+    with database.write() as connection:
+        row = connection.execute(select(t.cycles).where(mine)).one()
+        before = connection.execute(
+            select(t.cycles)
+            .where(
+                t.cycles.c.pair_id == row.pair_id,
+                t.cycles.c.id < cycle_id,
+                t.cycles.c.is_dry.is_(False),
+            )
+            .order_by(t.cycles.c.id.desc())
+            .limit(1)
+        ).first()
+        if before is None or before.state != CycleState.PAUSED.value:
+            return cycle_id
+        is_same = (before.error or {}).get("code") == (row.error or {}).get("code")
+        has_items = connection.execute(
+            select(t.items.c.id).where(t.items.c.cycle_id == cycle_id).limit(1)
+        ).first()
+        if not is_same or has_items:
+            return cycle_id
+        connection.execute(delete(t.cycles).where(mine))
+        connection.execute(
+            update(t.cycles).where(t.cycles.c.id == before.id).values(finished_at=now)
+        )
+        return str(before.id)
+
+
 def empty_counts() -> dict[str, Any]:
     """Return all counts of interfaces.md at zero."""
     sides = ("created", "updated", "deleted", "unlinked")

@@ -49,11 +49,15 @@ class Farm:
             Child("redis", redis, self.environment, lambda: answers(here))
         )
         self.wait_for(lambda: answers(here), 20, "Redis")
-        ours = [sys.executable, "-m", "webapp"]
-        for number in range(1, WORKERS + 1):
-            worker = Child(f"worker-{number}", [*ours, "worker"], self.environment)
-            self.supervisor.add(worker)
-        self.supervisor.add(Child("scheduler", [*ours, "scheduler"], self.environment))
+        for _ in range(WORKERS):
+            self.add_worker()
+        command = [sys.executable, "-m", "webapp", "scheduler"]
+        self.supervisor.add(Child("scheduler", command, self.environment))
+
+    def add_worker(self) -> None:
+        number = sum(c.name.startswith("worker") for c in self.supervisor.children) + 1
+        command = [sys.executable, "-m", "webapp", "worker"]
+        self.supervisor.add(Child(f"worker-{number}", command, self.environment))
 
     def stop(self) -> None:
         self.supervisor.stop(patience=5.0)

@@ -200,3 +200,25 @@ def test_a_second_scheduler_waits_until_the_first_is_silent(
     later = product.app.clock.now() + timedelta(minutes=5)
     assert queueing.take_scheduler(product.app.database, "third", later, 10)
     assert one.tick() == []
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("CON-2", "HIS-1")
+def test_a_group_that_stays_deleted_is_told_once_and_its_return_is_noticed(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    select_people(product, 2)
+    group = people.pair_of(product.app.database, anna.user_id, "contacts").group_id
+    set_pair(product, anna, group_id="no-such-group")
+    for _ in range(3):
+        set_pair(product, anna, next_due_at=None)
+        work_to_the_end(product, anna)
+
+    (paused,) = cycles_of(product)
+    assert (paused.state, paused.error["code"]) == ("paused", "collection_gone")
+    assert paused.finished_at > paused.started_at
+
+    set_pair(product, anna, next_due_at=None, group_id=group)
+    work_to_the_end(product, anna)
+    assert [cycle.state for cycle in cycles_of(product)] == ["paused", "succeeded"]
+    assert len(box.people(ANNA)) == 2
