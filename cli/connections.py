@@ -27,7 +27,7 @@ def connection() -> None:
 def authorize(service: str, email: str, timeout: int, yes: bool) -> None:
     """Print the consent address, wait for Google's answer, confirm the account."""
     from cli.callback import CallbackServer
-    from crmsync.services import connecting
+    from crmsync.services import connecting, disconnecting
     from crmsync.storage import people
 
     session = secrets.token_urlsafe(24)
@@ -41,9 +41,18 @@ def authorize(service: str, email: str, timeout: int, yes: bool) -> None:
         waiting = connecting.callback(wired, session, answer)
         account = waiting.email if yes else _confirmed(user.email, waiting.email)
         made = connecting.confirm(wired, user, service, session, account)
-        click.echo(f"Authorized: {connecting.SERVICE_WORDS[service]} as {made.email}.")
+        click.echo(
+            f"Authorized: {disconnecting.SERVICE_WORDS[service]} as {made.email}."
+        )
         for kind in waiting.missing:
             click.echo(f"Not granted: {kind}. Authorize again to grant it.")
+        aside = disconnecting.set_aside(wired, user, service)
+        if aside is not None:
+            click.echo(
+                f"{aside.links} links with {aside.former or 'the former account'} are "
+                "set aside. Authorize that account again, or forget the links with: "
+                f"crm-sync connection disconnect {service} --user {email}"
+            )
 
 
 def _confirmed(user: str, account: str) -> str:
@@ -68,7 +77,7 @@ def _confirmed(user: str, account: str) -> str:
 @says_errors
 def list_connections(email: str | None) -> None:
     """List connections and what was granted."""
-    from crmsync.services import connecting
+    from crmsync.services import connecting, disconnecting
     from crmsync.storage import people
 
     with app() as wired:
@@ -80,7 +89,7 @@ def list_connections(email: str | None) -> None:
         rows = [
             [
                 names[c.user_id],
-                connecting.SERVICE_WORDS[c.service],
+                disconnecting.SERVICE_WORDS[c.service],
                 c.email,
                 "reauthorise" if c.state == "dead" else c.state,
                 ", ".join(connecting.granted_kinds(c)) or "nothing",
@@ -100,12 +109,11 @@ def list_connections(email: str | None) -> None:
 @says_errors
 def disconnect(service: str, email: str, keep_links: bool) -> None:
     """Delete the tokens; both sides' records stay."""
-    from crmsync.services import connecting
     from crmsync.storage import people
 
     with app() as wired:
         user = people.user_by_email(wired.database, email)
-        result = connecting.disconnect(wired, user, service, keep_links=keep_links)
-    click.echo(f"Disconnected {connecting.SERVICE_WORDS[service]}.")
+        result = disconnecting.disconnect(wired, user, service, keep_links=keep_links)
+    click.echo(f"Disconnected {disconnecting.SERVICE_WORDS[service]}.")
     if not result["revoked"]:
         click.echo(f"Not revoked at Google: {result['reason']}")

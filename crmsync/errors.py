@@ -45,6 +45,16 @@ class ReconnectNeeded(CrmSyncError):
     next_step = "Open Options, Authorize Services, and authorise the service again."
 
 
+class OtherAccount(ReconnectNeeded):
+    """The links are another Google account's than the one now authorised (AUTH-8)."""
+
+    code = "other_account"
+    next_step = (
+        "Open Options, Authorize Services, and go back to the former account, or "
+        "forget its links."
+    )
+
+
 class PermissionMissing(CrmSyncError):
     """A scope was not granted (403)."""
 

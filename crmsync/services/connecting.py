@@ -6,7 +6,6 @@ import json
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from crmsync.connectors.google.oauth import (
     KIND_SCOPES,
@@ -17,7 +16,7 @@ from crmsync.connectors.google.oauth import (
 )
 from crmsync.connectors.google.tokens import Grant
 from crmsync.errors import CrmSyncError, ReconnectNeeded, UsageError
-from crmsync.services import auditing
+from crmsync.services import auditing, disconnecting
 from crmsync.services.app import App
 from crmsync.services.runs import SERVICE_OF
 from crmsync.storage import flows, leases, people
@@ -25,7 +24,6 @@ from crmsync.storage.flows import Flow
 from crmsync.storage.people import Connection, Pair, User
 
 LIFE = timedelta(minutes=10)
-SERVICE_WORDS = {"google_sync": "Google Sync", "google_mail": "Google Mail"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,13 @@ class Waiting:
     Attributes:
         email: the Google account's verified address, to be prefilled.
         missing: kinds whose scope was not granted (AUTH-5).
+        name: tells it from others of the same session.
     """
 
     service: str
     email: str
     missing: tuple[str, ...]
+    name: str
 
 
 def check_service(service: str) -> None:
@@ -142,7 +142,10 @@ def callback(app: App, session: str, answer: dict[str, str]) -> Waiting:
         email=str(grant.claims.get("email", "")),
     )
     return Waiting(
-        flow.service, str(grant.claims.get("email", "")), _missing(flow.service, grant)
+        flow.service,
+        str(grant.claims.get("email", "")),
+        _missing(flow.service, grant),
+        flow.state_hash,
     )
 
 
@@ -176,15 +179,49 @@ def _missing(service: str, grant: Grant) -> tuple[str, ...]:
     )
 
 
-def confirm(app: App, user: User, service: str, session: str, email: str) -> Connection:
+def waiting(
+    app: App, user: User, service: str, session: str, name: str = ""
+) -> Waiting | None:
+    """Return the grant that waits for OK, for the dialog. Reads only."""
+    place = (user.user_id, service, session)
+    flow = flows.waiting_grant(app.database, place, app.clock.now(), name=name)
+    if flow is None:
+        return None
+    try:
+        grant = Grant.from_text(app.cipher.decrypt(flow.grant))
+    except ReconnectNeeded:
+        return None
+    return Waiting(service, flow.email, _missing(service, grant), flow.state_hash)
+
+
+def cancel(app: App, user: User, service: str, session: str, name: str = "") -> None:
+    """Drop the grant that waits for OK: the Cancel of the dialog (AUTH-3)."""
+    place = (user.user_id, service, session)
+    flow = flows.waiting_grant(app.database, place, app.clock.now(), name=name)
+    if flow is not None:
+        flows.drop_flow(app.database, flow)
+
+
+def confirm(
+    app: App, user: User, service: str, session: str, email: str, *, name: str = ""
+) -> Connection:
     """Make the waiting grant active: the OK of *Configure Provider Token* (AUTH-3).
+
+    Args:
+        app: the wired process.
+        user: whose service it is.
+        service: the service.
+        session: as given to `start`.
+        email: what the person entered or left.
+        name: which of several waiting grants, as `Waiting.name`; else the last one.
 
     Raises:
         UsageError: if nothing waits, or the address is another account's; the grant
             is dropped then.
     """
     now = app.clock.now()
-    flow = flows.waiting_grant(app.database, user.user_id, service, session, now)
+    place = (user.user_id, service, session)
+    flow = flows.waiting_grant(app.database, place, now, name=name)
     if flow is None:
         raise UsageError(
             "No authorisation is waiting for confirmation.",
@@ -195,7 +232,9 @@ def confirm(app: App, user: User, service: str, session: str, email: str) -> Con
         raise UsageError(
             f"You entered {email.strip() or 'no address'}, but Google authorised "
             f"{flow.email}. Nothing was stored.",
-            next_step="Authorize again and choose the right Google account.",
+            next_step="Authorize again and choose the right Google account. If the "
+            "address is an alias, enter the account's own: Google does not tell us "
+            "aliases.",
         )
     grant = Grant.from_text(app.cipher.decrypt(flow.grant))
     connection = Connection(
@@ -209,120 +248,31 @@ def confirm(app: App, user: User, service: str, session: str, email: str) -> Con
         grant=flow.grant,
         error="",
     )
-    _refuse_other_account(app, user, connection)
     people.save_connection(app.database, connection, now)
-    for kind in (k for k, owner in SERVICE_OF.items() if owner == service):
-        pair = people.pair_of(app.database, user.user_id, kind)
-        people.edit_pair(app.database, pair.pair_id, google_sub=flow.google_sub)
+    for pair in disconnecting.pairs_of(app, user, service):
+        _adopt(app, pair, connection)
     detail = {"service": service, "account": flow.email}
     auditing.note(app, user.email, "service.authorised", detail)
     return connection
 
 
-def _refuse_other_account(app: App, user: User, new: Connection) -> None:
-    """AUTH-8: another account never deletes or unlinks anything.
+def _adopt(app: App, pair: Pair, connection: Connection) -> None:
+    """Let a pair go on with an account; another one's links are set aside (AUTH-8).
 
-    Links that belong to another Google account are in the way until somebody decides
-    about them; so the new grant is refused with both addresses named.
+    Nothing is deleted or unlinked: until somebody decides, the kind does not run.
     """
-    for kind in (k for k, owner in SERVICE_OF.items() if owner == new.service):
-        pair = people.pair_of(app.database, user.user_id, kind)
-        is_other = pair.google_sub and pair.google_sub != new.google_sub
-        if is_other and people.link_count(app.database, pair.pair_id):
-            known = people.connection_of(app.database, user.user_id, new.service)
-            before = known.email if known else "another Google account"
-            raise UsageError(
-                f"{user.email} was synchronised with {before} so far, not with "
-                f"{new.email}. Its links are kept, and nothing was changed.",
-                next_step="Authorize the former account, or disconnect without "
-                "--keep-links first.",
-            )
-
-
-def disconnect(
-    app: App, user: User, service: str, *, keep_links: bool
-) -> dict[str, Any]:
-    """Delete a service's tokens and, unless kept, its links (AUTH-8).
-
-    Google's grant is revoked only if no other service or user holds a grant of the
-    same account, for a revocation ends the whole grant.
-
-    Returns:
-        `revoked` and, if not, `reason`.
-    """
-    check_service(service)
-    connection = people.connection_of(app.database, user.user_id, service)
-    pairs = _pairs_of(app, user, service)
-    # Whoever is running must not store anything after this.
-    account = connection.google_sub if connection else ""
-    leases.fence(app.database, [pair.pair_id for pair in pairs], account)
-    if connection is None:
-        return _forget_former(app, user, service, pairs, keep_links=keep_links)
-    others = people.grants_of_account(
-        app.database, connection.google_sub, connection.connection_id
+    if pair.is_set_aside(connection):
+        leases.fence(app.database, [pair.pair_id], pair.google_sub)
+        if people.link_count(app.database, pair.pair_id):
+            return
+        # Without links there is nothing to decide; cursors and label were theirs.
+        disconnecting.forget(app, pair.pair_id)
+    people.edit_pair(
+        app.database,
+        pair.pair_id,
+        google_sub=connection.google_sub,
+        google_email=connection.email,
     )
-    people.drop_connection(app.database, connection.connection_id)
-    result = _revoke(app, connection, others)
-    if not keep_links:
-        for pair in pairs:
-            _forget(app, pair.pair_id)
-    detail = {"service": service, "account": connection.email, "kept": keep_links}
-    auditing.note(app, user.email, "service.disconnected", detail)
-    return result
-
-
-def _pairs_of(app: App, user: User, service: str) -> list[Pair]:
-    kinds = [kind for kind, owner in SERVICE_OF.items() if owner == service]
-    return [people.pair_of(app.database, user.user_id, kind) for kind in kinds]
-
-
-def _forget_former(
-    app: App, user: User, service: str, pairs: list[Pair], *, keep_links: bool
-) -> dict[str, Any]:
-    """Forget links that were kept when the account was disconnected."""
-    former = [pair for pair in pairs if pair.google_sub]
-    if keep_links or not former:
-        raise UsageError(f"{SERVICE_WORDS[service]} is not authorised.")
-    for pair in former:
-        _forget(app, pair.pair_id)
-    detail = {"service": service, "account": "", "kept": False}
-    auditing.note(app, user.email, "service.disconnected", detail)
-    return {"revoked": True}
-
-
-def _revoke(app: App, connection: Connection, others: int) -> dict[str, Any]:
-    if others:
-        return {
-            "revoked": False,
-            "reason": "Another service or user still uses this Google account; "
-            "revoking at Google would end all of them.",
-        }
-    try:
-        grant = Grant.from_text(app.cipher.decrypt(connection.grant))
-        app.google.oauth.revoke(grant.refresh_token or grant.access_token)
-    except CrmSyncError as error:
-        return {"revoked": False, "reason": error.message}
-    return {"revoked": True}
-
-
-def _forget(app: App, pair_id: str) -> None:
-    """Forget links, cursors and stage of a pair; both sides stay as they are."""
-    from sqlalchemy import delete
-
-    from crmsync.storage import tables as t
-
-    with app.database.write() as connection:
-        for table in (
-            t.links,
-            t.staged,
-            t.seen,
-            t.directory_keys,
-            t.directory,
-            t.collections,
-            t.choices,
-        ):
-            connection.execute(delete(table).where(table.c.pair_id == pair_id))
-    people.edit_pair(app.database, pair_id, google_sub="", is_accepted=False)
 
 
 def rotate_keys(app: App) -> int:

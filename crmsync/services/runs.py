@@ -10,7 +10,7 @@ from typing import Any
 from crmsync.connectors.google.oauth import is_granted
 from crmsync.cycle import Run
 from crmsync.engine.report import Carried
-from crmsync.errors import LeaseTaken, PermissionMissing, ReconnectNeeded
+from crmsync.errors import LeaseTaken, OtherAccount, PermissionMissing, ReconnectNeeded
 from crmsync.services import settings
 from crmsync.services.app import App
 from crmsync.storage import leases, people
@@ -120,6 +120,7 @@ def usable_connection(app: App, user: User, kind: str) -> Connection:
 
     Raises:
         ReconnectNeeded, PermissionMissing: see `build_run`.
+        OtherAccount: if what is linked is another Google account's.
     """
     service = SERVICE_OF[kind]
     connection = people.connection_of(app.database, user.user_id, service)
@@ -141,5 +142,12 @@ def usable_connection(app: App, user: User, kind: str) -> Connection:
         raise PermissionMissing(
             f"{connection.email} has not granted access to {kind}.",
             next_step=f"{way_on} and leave all boxes ticked.",
+        )
+    pair = people.seen_pair(app.database, user.user_id, kind)
+    if pair.is_set_aside(connection):
+        raise OtherAccount(
+            f"{kind.capitalize()} was synchronised with "
+            f"{pair.google_email or 'another Google account'} so far, not with "
+            f"{connection.email}. Its links are set aside until you decide."
         )
     return connection

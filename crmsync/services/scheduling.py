@@ -61,7 +61,7 @@ def kind_states(app: App, user: User) -> list[KindState]:
 
 
 def _kind_state(app: App, user: User, kind: str, allowed: Sequence[str]) -> KindState:
-    pair = people.pair_of(app.database, user.user_id, kind)
+    pair = people.seen_pair(app.database, user.user_id, kind)
     timing = people.timing_of(app.database, pair.pair_id)
     connection = people.connection_of(app.database, user.user_id, SERVICE_OF[kind])
     rows = history.list_cycles(app.database, pair_id=pair.pair_id, limit=20)
@@ -85,16 +85,23 @@ def _kind_state(app: App, user: User, kind: str, allowed: Sequence[str]) -> Kind
         held=held[0].id if held else "",
         problem="",
     )
-    return _with_problem(state, None if connection is None else connection.state)
+    known = "" if connection is None else connection.state
+    if connection is not None and pair.is_set_aside(connection):
+        known = "other account"
+    return _with_problem(state, known)
 
 
-def _with_problem(state: KindState, connected: str | None) -> KindState:
+def _with_problem(state: KindState, connected: str) -> KindState:
     from dataclasses import replace
 
     problems = (
         (not state.is_ready, "Comes with a later version."),
         (not state.is_allowed, "Withheld: ask your administrator."),
-        (connected is None, "Not authorised yet."),
+        (not connected, "Not authorised yet."),
+        (
+            connected == "other account",
+            "Its links are another Google account's: decide about them first.",
+        ),
         (connected == "dead", "Google has ended the authorisation: authorise again."),
         (not state.is_granted, "Not granted: authorise again and tick its box."),
         (

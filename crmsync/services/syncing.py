@@ -14,6 +14,7 @@ from crmsync.engine.report import Carried, CycleReport, CycleState
 from crmsync.errors import (
     CrmSyncError,
     LeaseLost,
+    OtherAccount,
     PermissionMissing,
     ReconnectNeeded,
     UsageError,
@@ -154,13 +155,17 @@ def _allowance(app: App, pair: Pair, order: Order) -> Allowance | None:
 
 
 def _told_already(app: App, user: User, pair: Pair) -> dict[str, Any] | None:
-    """Return the cycle that said already that the grant is dead (AUTH-7: once)."""
+    """Return the cycle that said already what only a person can mend (AUTH-7: once)."""
     connection = people.connection_of(app.database, user.user_id, SERVICE_OF[pair.kind])
-    if connection is None or connection.state == "active":
+    if connection is None:
         return None
+    is_aside = pair.is_set_aside(connection)
+    if connection.state == "active" and not is_aside:
+        return None
+    code = OtherAccount.code if is_aside else ReconnectNeeded.code
     last = history.list_cycles(app.database, pair_id=pair.pair_id, limit=1)
     is_told = last and last[0].state == CycleState.PAUSED.value and last[0].error
-    if is_told and last[0].error["code"] == ReconnectNeeded.code:
+    if is_told and last[0].error["code"] == code:
         return cycle_json(last[0])
     return None
 

@@ -12,6 +12,9 @@ from sqlalchemy import delete, select, update
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
 
+_AT_ONCE = 5
+"""Consents that one user may have under way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -55,18 +58,20 @@ def _flow(row: Any) -> Flow:
 
 
 def open_flow(database: Database, flow: Flow, now: datetime) -> None:
-    """Store a new flow; expired ones and the user's older ones are dropped."""
+    """Store a new flow; expired ones and all but the user's last few are dropped.
+
+    A second window's flow does not end the first one's.
+    """
     table = t.oauth_flows
     with database.write() as connection:
-        connection.execute(
-            delete(table).where(
-                (table.c.expires_at < now)
-                | (
-                    (table.c.user_id == flow.user_id)
-                    & (table.c.service == flow.service)
-                )
-            )
-        )
+        connection.execute(delete(table).where(table.c.expires_at < now))
+        older = connection.scalars(
+            select(table.c.state_hash)
+            .where(table.c.user_id == flow.user_id)
+            .order_by(table.c.expires_at.desc())
+            .offset(_AT_ONCE - 1)
+        ).all()
+        connection.execute(delete(table).where(table.c.state_hash.in_(older)))
         connection.execute(
             table.insert().values(
                 state_hash=flow.state_hash,
@@ -122,20 +127,29 @@ def keep_grant(
 
 
 def waiting_grant(
-    database: Database, user_id: str, service: str, session: str, now: datetime
+    database: Database, place: tuple[str, str, str], now: datetime, *, name: str = ""
 ) -> Flow | None:
-    """Return the flow whose grant waits for the person's OK."""
+    """Return the flow whose grant waits for the person's OK.
+
+    Args:
+        database: where.
+        place: user, service and the session's secret.
+        now: the time.
+        name: the flow's `state_hash`; without it, the last one.
+    """
+    user_id, service, session = place
     table = t.oauth_flows
+    statement = select(table).where(
+        table.c.user_id == user_id,
+        table.c.service == service,
+        table.c.session_hash == digest(session),
+        table.c.grant != "",
+        table.c.expires_at >= now,
+    )
+    if name:
+        statement = statement.where(table.c.state_hash == name)
     with database.read() as connection:
-        row = connection.execute(
-            select(table).where(
-                table.c.user_id == user_id,
-                table.c.service == service,
-                table.c.session_hash == digest(session),
-                table.c.grant != "",
-                table.c.expires_at >= now,
-            )
-        ).first()
+        row = connection.execute(statement.order_by(table.c.expires_at.desc())).first()
     return _flow(row) if row is not None else None
 
 
@@ -145,3 +159,53 @@ def drop_flow(database: Database, flow: Flow) -> None:
         connection.execute(
             delete(t.oauth_flows).where(t.oauth_flows.c.state_hash == flow.state_hash)
         )
+
+
+# ------------------------------------------------------------------ signing in
+
+
+def open_sign_in(
+    database: Database,
+    state: str,
+    session: str,
+    *,
+    secret: str,
+    now: datetime,
+    expires_at: datetime,
+) -> None:
+    """Store a sign-in under way; expired ones are dropped."""
+    table = t.sign_in_flows
+    with database.write() as connection:
+        connection.execute(delete(table).where(table.c.expires_at < now))
+        connection.execute(
+            table.insert().values(
+                state_hash=digest(state),
+                session_hash=digest(session),
+                secret=secret,
+                expires_at=expires_at,
+            )
+        )
+
+
+def is_sign_in(database: Database, state: str) -> bool:
+    """Whether a state belongs to a sign-in."""
+    table = t.sign_in_flows
+    with database.read() as connection:
+        found = select(table.c.state_hash).where(table.c.state_hash == digest(state))
+        return connection.execute(found).first() is not None
+
+
+def use_sign_in(
+    database: Database, state: str, session: str, now: datetime
+) -> str | None:
+    """Take a sign-in's secret for its one answer; None if used, late or foreign."""
+    table = t.sign_in_flows
+    theirs = (
+        (table.c.state_hash == digest(state))
+        & (table.c.session_hash == digest(session))
+        & (table.c.expires_at >= now)
+    )
+    with database.write() as connection:
+        row = connection.execute(select(table.c.secret).where(theirs)).first()
+        connection.execute(delete(table).where(theirs))
+    return str(row.secret) if row is not None else None

@@ -58,6 +58,11 @@ class Pair:
     is_paused: bool
     is_accepted: bool
     announced: int = 0
+    google_email: str = ""
+
+    def is_set_aside(self, connection: Connection) -> bool:
+        """Whether what it holds is another Google account's (AUTH-8)."""
+        return self.google_sub not in {"", connection.google_sub}
 
 
 def installation_id(database: Database, new_id: str, now: datetime) -> str:
@@ -167,7 +172,18 @@ def _pair(row: Any) -> Pair:
         row.is_paused,
         row.is_accepted,
         row.announced,
+        row.google_email,
     )
+
+
+def seen_pair(database: Database, user_id: str, kind: str) -> Pair:
+    """Return the pair of a user and a kind, or what it would be; writes nothing."""
+    pair_id = f"{user_id}:{kind}"
+    with database.read() as connection:
+        row = connection.execute(select(t.pairs).where(t.pairs.c.id == pair_id)).first()
+    if row is not None:
+        return _pair(row)
+    return Pair(pair_id, user_id, kind, "", "", is_paused=False, is_accepted=False)
 
 
 def pair_of(database: Database, user_id: str, kind: str) -> Pair:
@@ -234,8 +250,8 @@ def timing_of(database: Database, pair_id: str) -> Timing:
     table = t.pairs
     columns = (table.c.lease_until, table.c.next_due_at, table.c.queued_until)
     with database.read() as connection:
-        row = connection.execute(select(*columns).where(table.c.id == pair_id)).one()
-    return Timing(*row)
+        row = connection.execute(select(*columns).where(table.c.id == pair_id)).first()
+    return Timing(*row) if row is not None else Timing(None, None, None)
 
 
 def pair_by_id(database: Database, pair_id: str) -> Pair:

@@ -165,6 +165,7 @@ pairs = Table(
     _time("lease_until"),
     _time("next_due_at"),
     _time("queued_until"),
+    Column("google_email", String(320), nullable=False, default="", server_default=""),
     UniqueConstraint("user_id", "kind"),
     Index("ix_pair_next_due_at", "next_due_at"),
 )

@@ -16,6 +16,7 @@ from crmsync.services import (
     accounts,
     checking,
     connecting,
+    disconnecting,
     grouping,
     reporting,
     resolving,
@@ -228,7 +229,7 @@ def test_a_lost_link_table_is_found_again_without_a_double(
     box.create_people(ANNA, [person(f"Q{number}") for number in range(5)])
     product.cycle(anna)
     box.settle()
-    connecting.disconnect(product.app, anna, "google_sync", keep_links=False)
+    disconnecting.disconnect(product.app, anna, "google_sync", keep_links=False)
     product.connect(anna)
 
     cycle = product.cycle(anna)

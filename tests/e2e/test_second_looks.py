@@ -14,6 +14,7 @@ from crmsync.services import (
     accounts,
     checking,
     connecting,
+    disconnecting,
     grouping,
     reporting,
     resolving,
@@ -55,7 +56,7 @@ def test_disconnecting_ends_a_running_cycle_before_it_stores_anything(
     pair = people.pair_of(product.app.database, anna.user_id, "contacts")
     with held_lease(product.app, pair, 0) as lease:
         state = SqlState(product.app.database, lease, "x", clock=product.app.clock)
-        connecting.disconnect(product.app, anna, "google_sync", keep_links=False)
+        disconnecting.disconnect(product.app, anna, "google_sync", keep_links=False)
         with pytest.raises(LeaseLost):
             state.renew()
     product.connect(anna)
@@ -76,7 +77,7 @@ def test_two_contacts_with_one_key_are_asked_about(
     box.settle()
     made = one(box.people(ANNA))
     box.create_person(ANNA, {**person("Ada"), "clientData": made["clientData"]})
-    connecting.disconnect(product.app, anna, "google_sync", keep_links=False)
+    disconnecting.disconnect(product.app, anna, "google_sync", keep_links=False)
     product.connect(anna)
 
     cycle = product.cycle(anna)
@@ -379,25 +380,99 @@ def _asks(product: Product) -> list[Callable[[], Any]]:
     ]
 
 
+def links(product: Product) -> list[str]:
+    with product.app.database.read() as connection:
+        return list(connection.scalars(select(t.links.c.google_id)))
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.rule("AUTH-8")
-def test_another_account_is_possible_after_forgetting_the_former_one(
+@pytest.mark.parametrize("leaves_first", [True, False])
+def test_another_account_sets_links_aside_until_somebody_decides(
+    product: Product, anna: User, box: SandboxServer, leaves_first: bool
+) -> None:
+    box.account(BEN, "Ben")
+    contact(product, first="Ada")
+    product.cycle(anna)
+    before = links(product)
+    if leaves_first:
+        disconnecting.disconnect(product.app, anna, "google_sync", keep_links=True)
+    product.connect(anna, BEN)
+    contact(product, first="Bob")
+
+    paused, again = plain(product, anna), plain(product, anna)
+    dry = product.cycle(anna, dry=True)
+
+    assert (paused["state"], paused["error"]["code"]) == ("paused", "other_account")
+    assert f"{ANNA} so far, not with {BEN}" in paused["error"]["message"]
+    assert again["id"] == paused["id"]
+    assert dry["error"]["code"] == "other_account"
+    assert links(product) == before
+    assert disconnecting.set_aside(
+        product.app, anna, "google_sync"
+    ) == disconnecting.SetAside(ANNA, 1)
+    assert (len(box.people(ANNA)), box.people(BEN)) == (1, [])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("AUTH-8")
+def test_going_back_to_the_former_account_goes_on_without_a_duplicate(
     product: Product, anna: User, box: SandboxServer
 ) -> None:
     box.account(BEN, "Ben")
     contact(product, first="Ada")
     product.cycle(anna)
-    connecting.disconnect(product.app, anna, "google_sync", keep_links=True)
-    with pytest.raises(UsageError, match="Its links are kept"):
-        product.connect(anna, BEN)
-
-    connecting.disconnect(product.app, anna, "google_sync", keep_links=False)
     product.connect(anna, BEN)
-    product.cycle(anna)
+    plain(product, anna)
+    contact(product, first="Bob")
 
-    with product.app.database.read() as connection:
-        assert len(connection.execute(select(t.links)).all()) == 1
-    assert len(box.people(BEN)) == 1
+    product.connect(anna, ANNA)
+    cycle = plain(product, anna)
+
+    assert cycle["counts"]["google"]["created"] == 1
+    assert cycle["counts"]["linked"] == 0
+    assert disconnecting.set_aside(product.app, anna, "google_sync") is None
+    assert (len(box.people(ANNA)), box.people(BEN)) == (2, [])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("AUTH-8", "WEB-2")
+def test_starting_afresh_forgets_links_and_no_record_and_shows_first(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    box.account(BEN, "Ben")
+    contact(product, first="Ada")
+    product.cycle(anna)
+    product.connect(anna, BEN)
+
+    forgotten = disconnecting.start_afresh(
+        product.app, anna, "google_sync", actor=ACTOR
+    )
+    held = plain(product, anna)
+    done = product.cycle(anna)
+
+    assert forgotten == 1
+    assert held["state"] == "held"
+    assert done["counts"]["google"]["created"] == 1
+    assert (len(box.people(ANNA)), len(box.people(BEN))) == (1, 1)
+    with pytest.raises(UsageError, match="nothing to decide"):
+        disconnecting.start_afresh(product.app, anna, "google_sync", actor=ACTOR)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("AUTH-8", "ENG-4")
+def test_another_account_without_links_starts_with_its_own_cursors(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    box.account(BEN, "Ben")
+    product.cycle(anna)
+    product.connect(anna, BEN)
+    contact(product, first="Ada")
+
+    cycle = product.cycle(anna)
+
+    assert (cycle["state"], cycle["counts"]["google"]["created"]) == ("succeeded", 1)
+    assert (box.people(ANNA), len(box.people(BEN))) == ([], 1)
 
 
 @pytest.mark.timeout(60)

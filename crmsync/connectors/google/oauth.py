@@ -70,6 +70,7 @@ _WIDER: Mapping[str, frozenset[str]] = {
     CALENDAR_LIST: frozenset({f"{_PREFIX}calendar", f"{_PREFIX}calendar.readonly"}),
     MAIL: frozenset({"https://mail.google.com/"}),
 }
+_LASTING = {"access_type": "offline", "include_granted_scopes": "true"}
 _PASSING = frozenset({"internal_failure", "server_error", "temporarily_unavailable"})
 _OUR_FAULT = frozenset(
     {"invalid_client", "deleted_client", "unauthorized_client", "redirect_uri_mismatch"}
@@ -103,6 +104,7 @@ class ConsentRequest:
         state, nonce, verifier: random, stored by the caller until the callback.
         login_hint: an address or subject to preselect, or "".
         has_refresh_token: one is stored, so consent need not be asked again.
+        is_sign_in: who it is, is all that is asked; no lasting access.
     """
 
     scopes: tuple[str, ...]
@@ -112,6 +114,7 @@ class ConsentRequest:
     verifier: str = field(repr=False)
     login_hint: str = ""
     has_refresh_token: bool = False
+    is_sign_in: bool = False
 
 
 def new_verifier() -> str:
@@ -159,7 +162,7 @@ class OAuthClient:
         client = WebApplicationClient(self._client_id)
         challenge = client.create_code_challenge(request.verifier, "S256")
         prompt = ["select_account"]
-        if not request.has_refresh_token:
+        if not request.has_refresh_token and not request.is_sign_in:
             # Google gives a refresh token at the first consent only (3.3).
             prompt.append("consent")
         address = self._endpoints.auth
@@ -172,8 +175,7 @@ class OAuthClient:
             state=request.state,
             code_challenge=challenge,
             code_challenge_method="S256",
-            access_type="offline",
-            include_granted_scopes="true",
+            **({"access_type": "online"} if request.is_sign_in else _LASTING),
             prompt=" ".join(prompt),
             nonce=request.nonce,
             login_hint=request.login_hint,
