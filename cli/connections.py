@@ -109,6 +109,7 @@ def list_connections(email: str | None) -> None:
 @says_errors
 def disconnect(service: str, email: str, keep_links: bool) -> None:
     """Delete the tokens; both sides' records stay."""
+    from crmsync.services import disconnecting
     from crmsync.storage import people
 
     with app() as wired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -189,6 +189,20 @@ class BuiltinParts:
                 for row in rows
             ]
 
+    def members(self, group_id: str) -> dict[str, str]:
+        """Return the members of a group: id and name; none of a deleted group."""
+        from crm import groups, lookup
+
+        found: dict[str, str] = {}
+        with self._database.read() as connection:
+            if groups.get(connection, group_id) is None:
+                return found
+            after = ""
+            while page := lookup.page_of_group(connection, group_id, after=after):
+                found |= {row.id: _name(row.values) for row in page}
+                after = page[-1].id
+        return found
+
     def limits(self) -> dict[str, int]:
         """Return the characters the CRM takes per contact field.
 
@@ -219,6 +233,12 @@ class BuiltinParts:
             fields=table.names,
         )
         return BuiltinContacts(self._database, options, clock=self._clock)
+
+
+def _name(values: Mapping[str, str]) -> str:
+    """Return what a contact is called in a list."""
+    name = f"{values['first']} {values['last']}".strip()
+    return name or values["company"] or values["email"] or "(no name)"
 
 
 def build(config: Config, *, clock: Clock | None = None) -> App:

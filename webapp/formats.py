@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from flask_babel import (
     format_timedelta,
 )
 
+from crmsync.records.contacts import CUSTOM_PREFIX, FIELDS
 from crmsync.services import settings
 from webapp.wiring import core
 
@@ -53,7 +55,8 @@ def init(web: Flask) -> None:
     Babel(web, locale_selector=_locale, timezone_selector=_time_zone)
     web.jinja_env.filters.update(
         time=write_time, day=write_day, duration=write_duration, count=format_decimal,
-        ago=write_ago, tone=lambda state: TONES.get(state, "calm"),
+        ago=write_ago, field_name=field_name,
+        tone=lambda state: TONES.get(state, "calm"),
         kind=lambda kind: KINDS.get(kind, str(kind).capitalize()),
     )  # fmt: skip
     web.jinja_env.globals["assets"] = version("crm-sync-for-gmail")
@@ -96,6 +99,18 @@ def write_time(value: Any, style: str = "medium") -> str:
     """Return a date and time in the visitor's zone; an em dash for none."""
     found = as_time(value)
     return format_datetime(found, style) if found else "—"
+
+
+def field_name(name: str) -> str:
+    """Return what a field is called on pages."""
+    if name.startswith(CUSTOM_PREFIX):
+        return name.removeprefix(CUSTOM_PREFIX)
+    return _field_labels().get(name, name.replace("_", " ").capitalize())
+
+
+@lru_cache(maxsize=1)
+def _field_labels() -> dict[str, str]:
+    return {field.name: field.label for field in FIELDS}
 
 
 def write_day(value: Any) -> str:

@@ -101,6 +101,18 @@ def user() -> User:
     return visitor().user
 
 
+def user_key() -> str:
+    """Return by what requests of one person are counted."""
+    return visitor().user.user_id if current_user.is_authenticated else ""
+
+
+def require_owner(user_id: str) -> None:
+    """Go on only for the owner of a record, or an admin; others find nothing."""
+    who = user()
+    if who.user_id != user_id and not who.is_admin:
+        abort(404)
+
+
 def _context() -> dict[str, Any]:
     """Give the layout what is known already; error pages must not ask for more."""
     found: WebSession | None = g.get("web_session")

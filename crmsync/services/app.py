@@ -54,6 +54,10 @@ class CrmBackend(Protocol):
         """Return the groups that a user may choose."""
         ...
 
+    def members(self, group_id: str) -> dict[str, str]:
+        """Return the members of a group: id and name; none of a deleted group."""
+        ...
+
     def limits(self) -> dict[str, int]:
         """Return the characters the CRM takes per contact field."""
         ...

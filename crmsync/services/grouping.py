@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from crmsync.errors import UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App, Group
 from crmsync.storage import people
 from crmsync.storage.people import User
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """What another Contact Sync Group would change.
+
+    Attributes:
+        joins: names of contacts that would be synchronised from then on.
+        leaves: names of contacts that would not be synchronised any more.
+    """
+
+    before: Group | None
+    after: Group
+    joins: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+
+def compare(app: App, user: User, name: str) -> GroupChange:
+    """Return what designating a group would add and remove (CON-2). Reads only.
+
+    Raises:
+        UsageError: as `designate`, about the group's name.
+    """
+    after = _find(app, user, name)
+    pair = people.seen_pair(app.database, user.user_id, "contacts")
+    groups = {group.group_id: group for group in app.crm.groups(user.email)}
+    old, new = app.crm.members(pair.group_id), app.crm.members(after.group_id)
+    return GroupChange(
+        before=groups.get(pair.group_id),
+        after=after,
+        joins=tuple(sorted(new[key] for key in new.keys() - old.keys())),
+        leaves=tuple(sorted(old[key] for key in old.keys() - new.keys())),
+    )
 
 
 def designate(

@@ -28,11 +28,16 @@ def cycles_json(app: App, user: User | None, limit: int = 50) -> list[dict[str, 
     return [cycle_json(row) for row in rows]
 
 
-def cycle_detail(app: App, cycle_id: str) -> dict[str, Any]:
-    """Return a cycle with its items (`history show ID --json`)."""
+def cycle_detail(app: App, cycle_id: str, limit: int | None = None) -> dict[str, Any]:
+    """Return a cycle with its items, or the first of them (`history show ID --json`).
+
+    Raises:
+        UsageError: if there is no such cycle.
+    """
     row = history.cycle_row(app.database, cycle_id)
     items = [
-        item_json(item, row.kind) for item in history.items_of(app.database, row.id)
+        item_json(item, row.kind)
+        for item in history.items_of(app.database, row.id, limit)
     ]
     return cycle_json(row) | {"items": items}
 

@@ -37,7 +37,8 @@ class KindState:
         next_due_at: when the next cycle is due; None: at once, or never was.
         last: the last cycle that was no dry run.
         held: the id of the held cycle that waits for a person, or "".
-        problem: what keeps it from running, as a sentence, or "".
+        trouble: what keeps it from running, as a code, or "".
+        problem: the same as a sentence, or "".
     """
 
     kind: str
@@ -51,7 +52,15 @@ class KindState:
     next_due_at: datetime | None
     last: Mapping[str, Any] | None
     held: str
+    trouble: str
     problem: str
+
+    @property
+    def can_preview(self) -> bool:
+        """Whether a dry run can say anything."""
+        is_open = self.is_ready and self.is_allowed and self.is_granted
+        has_group = self.kind != "contacts" or bool(self.group_id)
+        return is_open and has_group and self.trouble in {"", "paused"}
 
 
 def kind_states(app: App, user: User) -> list[KindState]:
@@ -83,6 +92,7 @@ def _kind_state(app: App, user: User, kind: str, allowed: Sequence[str]) -> Kind
         next_due_at=timing.next_due_at,
         last=cycle_json(real[0]) if real else None,
         held=held[0].id if held else "",
+        trouble="",
         problem="",
     )
     known = "" if connection is None else connection.state
@@ -95,24 +105,36 @@ def _with_problem(state: KindState, connected: str) -> KindState:
     from dataclasses import replace
 
     problems = (
-        (not state.is_ready, "Comes with a later version."),
-        (not state.is_allowed, "Withheld: ask your administrator."),
-        (not connected, "Not authorised yet."),
+        (not state.is_ready, "later_version", "Comes with a later version."),
+        (not state.is_allowed, "withheld", "Withheld: ask your administrator."),
+        (not connected, "not_authorised", "Not authorised yet."),
+        (
+            connected == "dead",
+            "reauthorise",
+            "Google has ended the authorisation: authorise again.",
+        ),
         (
             connected == "other account",
+            "other_account",
             "Its links are another Google account's: decide about them first.",
         ),
-        (connected == "dead", "Google has ended the authorisation: authorise again."),
-        (not state.is_granted, "Not granted: authorise again and tick its box."),
+        (
+            not state.is_granted,
+            "not_granted",
+            "Not granted: authorise again and tick its box.",
+        ),
         (
             state.kind == "contacts" and not state.group_id,
+            "no_group",
             "No Contact Sync Group is chosen yet.",
         ),
-        (bool(state.held), "A cycle waits for your decision."),
-        (state.is_paused, "Paused."),
+        (bool(state.held), "held", "A cycle waits for your decision."),
+        (state.is_paused, "paused", "Paused."),
     )
-    found = [sentence for is_so, sentence in problems if is_so]
-    return replace(state, problem=found[0]) if found else state
+    found = [(code, sentence) for is_so, code, sentence in problems if is_so]
+    if not found:
+        return state
+    return replace(state, trouble=found[0][0], problem=found[0][1])
 
 
 def sync_now(app: App, user: User, kinds: Sequence[str], *, actor: str) -> list[str]:

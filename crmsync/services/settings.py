@@ -393,6 +393,24 @@ def put(
     note(app, actor, "setting.changed", detail)
 
 
+def suggest(app: App, name: str, value: str, *, user_id: str) -> None:
+    """Set a user's setting that nobody has set yet; a wrong value is passed over.
+
+    Used for what a browser knows, such as the time zone: a guess, and nobody's act.
+    """
+    found = setting(name)
+    _check_scope(found, user_id, "")
+    is_wrong = bool(found.check and found.check(value))
+    row = {"name": name, "user_id": user_id, "kind": "", "value": value}
+    with app.database.read() as connection:
+        mine = (t.settings.c.name == name) & t.settings.c.user_id.in_(["", user_id])
+        known = connection.execute(select(t.settings.c.name).where(mine)).first()
+    if is_wrong or known is not None:
+        return
+    with app.database.write() as connection:
+        app.database.upsert(connection, t.settings, [row])
+
+
 def _read_anew(app: App, user_id: str, kind: str) -> None:
     """Forget the cursors of the pairs that a setting concerns (CON-5, CON-17)."""
     pairs = select(t.pairs.c.id)

@@ -54,11 +54,16 @@ def list_cycles(
         return connection.execute(ordered).all()
 
 
-def items_of(database: Database, cycle_id: str) -> Sequence[Any]:
+def items_of(
+    database: Database, cycle_id: str, limit: int | None = None
+) -> Sequence[Any]:
     """Return a cycle's items in the order they were planned."""
     with database.read() as connection:
         return connection.execute(
-            select(t.items).where(t.items.c.cycle_id == cycle_id).order_by(t.items.c.id)
+            select(t.items)
+            .where(t.items.c.cycle_id == cycle_id)
+            .order_by(t.items.c.id)
+            .limit(limit)
         ).all()
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
+from crmsync.services import ordering
+from crmsync.services.syncing import Order, run_kinds
 from crmsync.storage.people import User
 from tests.web.site import Site
 
@@ -19,9 +21,14 @@ UNKNOWN = "nothing-has-this-id"
 OPEN = {"static", "bootstrap.static"}
 """Files that everybody may read and keep."""
 
+_OF_KINDS = ("sync", "pause", "resume", "ask_preview", "accept")
+_OF_SERVICES = ("start", "confirm", "cancel", "disconnect", "start_afresh")
+
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "static": {"filename": "app.css"},
     "bootstrap.static": {"filename": "css/bootstrap.min.css"},
+    **{f"options.{name}": {"kind": "contacts"} for name in _OF_KINDS},
+    **{f"services.{name}": {"service": "google_sync"} for name in _OF_SERVICES},
 }
 """Arguments of routes that name no record."""
 
@@ -38,7 +45,20 @@ class Record:
     make: Callable[[Site, User], str]
 
 
-RECORDS: dict[str, Record] = {}
+def an_order(site: Site, user: User) -> str:
+    return ordering.place(site.app, user, "contacts", "preview", actor=user.email)
+
+
+def a_preview(site: Site, user: User) -> str:
+    order = Order(is_dry=True)
+    return str(run_kinds(site.app, user, ["contacts"], order)[0]["id"])
+
+
+RECORDS: dict[str, Record] = {
+    "orders.show": Record("order_id", an_order),
+    "orders.state": Record("order_id", an_order),
+    "options.preview": Record("cycle_id", a_preview),
+}
 """Routes of records, by endpoint."""
 
 

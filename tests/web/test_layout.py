@@ -40,7 +40,7 @@ def test_the_sign_in_page_is_accessible(
         page.goto("/login")
         assert_accessible(page)
         assert_fits(page)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         expect(page.get_by_text("Enter your e-mail address.")).to_be_visible()
         assert_accessible(page)
 

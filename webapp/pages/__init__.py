@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from webapp.pages import home, signin
+from webapp.pages import home, options, orders, services, signin
 
-BLUEPRINTS = (home.pages, signin.pages)
+BLUEPRINTS = (
+    home.pages,
+    signin.pages,
+    options.pages,
+    services.pages,
+    orders.pages,
+)

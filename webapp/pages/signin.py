@@ -11,7 +11,7 @@ from wtforms import EmailField, HiddenField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from crmsync.errors import UsageError
-from crmsync.services import signing_in
+from crmsync.services import google_sign_in, settings, signing_in
 from crmsync.services.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from webapp import session
 from webapp.forms import Form
@@ -38,6 +38,7 @@ class SignInForm(Form):
         render_kw={"autocomplete": "current-password"},
     )
     next = HiddenField()
+    zone = HiddenField()
 
 
 class PasswordForm(Form):
@@ -94,6 +95,7 @@ def enter() -> Any:
     if current_user.is_authenticated:
         session.sign_out()
     session.sign_in(signing_in.begin_session(app, who), who)
+    settings.suggest(app, "time_zone", form.zone.data or "", user_id=who.user_id)
     return redirect(session.own_path(form.next.data or "") or url_for("home.start"))
 
 
@@ -103,6 +105,7 @@ def _show(form: SignInForm, error: UsageError | None = None) -> str:
         form=form,
         error=error,
         is_new=not signing_in.has_users(core()),
+        has_google=google_sign_in.is_configured(core()),
     )
 
 

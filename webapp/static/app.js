@@ -88,6 +88,92 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+// ---------------------------------------------------------------- consent in a window of its own
+// The window with Google's pages comes back to this site in the end and finds there the
+// dialog that asks for OK. If the page that opened it still waits, that page takes the
+// dialog over; with a blocked pop-up, everything happens in the same window.
+const consent = "BroadcastChannel" in window ? new BroadcastChannel("crm-sync-consent") : null;
+let awaited = null;
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.consent || event.defaultPrevented) return;
+  const popup = window.open("", "crm-sync-consent", "popup,width=560,height=720");
+  form.target = popup ? "crm-sync-consent" : "_self";
+  awaited = popup ? form.dataset.consent : null;
+});
+consent?.addEventListener("message", (event) => {
+  const { what, service, url } = event.data;
+  if (what === "answered" && awaited === service) {
+    awaited = null;
+    consent.postMessage({ what: "taken", url });
+    location.assign(url);
+  } else if (what === "taken" && url === location.href) {
+    window.close();
+    const dialog = document.querySelector("[data-consent-dialog]");
+    dialog?.close();
+    const words = document.createElement("p");
+    words.textContent = "Go on in the other window; this one can be closed.";
+    document.querySelector("main")?.replaceChildren(words);
+  }
+});
+const asked = document.querySelector("[data-consent-dialog]");
+if (asked) {
+  const service = asked.dataset.consentDialog;
+  consent?.postMessage({ what: "answered", service, url: location.href });
+}
+
+// ---------------------------------------------------------------- waiting for a worker
+const order = document.querySelector("[data-order]");
+if (order) {
+  const started = Date.now();
+  const look = async () => {
+    try {
+      const answer = await fetch(order.dataset.order);
+      const state = await answer.json();
+      if (state.next) return location.replace(state.next);
+      if (state.is_over || answer.status === 401) return location.reload();
+      const label = order.querySelector(".work-label");
+      if (label && state.state === "running") label.textContent = "Working";
+      const late = order.querySelector("[data-late]");
+      late.hidden = state.state !== "waiting" || Date.now() - started < 30000;
+    } catch {
+      // The server is restarting, or the network is away: the next look may do better.
+    }
+    setTimeout(look, Date.now() - started < 10000 ? 500 : 2000);
+  };
+  look();
+}
+
+// ---------------------------------------------------------------- parts that move
+// A part marked data-live is fetched anew while the mark is on it.
+async function refresh(part) {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById(part.id);
+    if (!fresh || part.contains(document.activeElement)) return;
+    if (fresh.innerHTML !== part.innerHTML) part.innerHTML = fresh.innerHTML;
+    if (!fresh.hasAttribute("data-live")) part.removeAttribute("data-live");
+  } catch {
+    // See above.
+  }
+}
+for (const part of document.querySelectorAll("[data-live]")) {
+  const timer = setInterval(() => {
+    if (part.hasAttribute("data-live")) refresh(part);
+    else clearInterval(timer);
+  }, 3000);
+}
+
+// ---------------------------------------------------------------- the device's time zone
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+for (const button of document.querySelectorAll("[data-own-zone]")) {
+  const select = document.getElementById(button.dataset.ownZone);
+  button.hidden = !zone || ![...select.options].some((option) => option.value === zone);
+  button.addEventListener("click", () => { select.value = zone; });
+}
+for (const input of document.querySelectorAll("input[data-zone]")) input.value = zone || "";
+
 // ---------------------------------------------------------------- sign of life
 const life = document.querySelector('meta[name="sign-of-life"]');
 if (life) {

@@ -1,0 +1,194 @@
+"""Tools › Options, tab *General*: what is synchronised, when, and how it is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babel import Locale
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response
+
+from crmsync.errors import UsageError
+from crmsync.services import (
+    grouping,
+    ordering,
+    reporting,
+    scheduling,
+    settings,
+)
+from crmsync.services.runs import SERVICE_OF
+from crmsync.storage import people
+from webapp import choices, session
+from webapp.security import limited
+from webapp.wiring import core
+
+pages = Blueprint("options", __name__, url_prefix="/options")
+
+_KIND = "/<any(contacts, calendar, tasks, mail):kind>"
+_SHOWN_ITEMS = 200
+_SHOWN_NAMES = 25
+REGION = ("time_zone", "language", "default_region")
+
+
+@pages.get("")
+def general() -> str:
+    """Show the tab *General*."""
+    app, who = core(), session.user()
+    pair = people.seen_pair(app.database, who.user_id, "contacts")
+    groups = app.crm.groups(who.email)
+    values = {name: settings.get(app, name, user_id=who.user_id) for name in REGION}
+    return render_template(
+        "options/general.html",
+        kinds=scheduling.kind_states(app, who),
+        services=SERVICE_OF,
+        groups=groups,
+        pair=pair,
+        has_lost_group=bool(pair.group_id)
+        and pair.group_id not in {group.group_id for group in groups},
+        now=app.clock.now(),
+        history_url=_history_url if _has_history() else None,
+        is_fixed=pair.is_accepted and not who.is_admin,
+        values=values,
+        zones=choices.time_zones(),
+        languages=settings.LANGUAGES,
+        regions=choices.regions(Locale.parse(values["language"])),
+    )
+
+
+@pages.post("/group")
+def designate() -> Any:
+    """Save the Contact Sync Group; an admin sees first what a change would do."""
+    app, who = core(), session.user()
+    chosen = request.form.get("group", "")
+    if not chosen:
+        flash("Choose a group first.", "warning")
+        return redirect(url_for("options.general"))
+    pair = people.pair_of(app.database, who.user_id, "contacts")
+    changes = pair.is_accepted and pair.group_id not in {"", chosen}
+    if changes and who.is_admin and request.form.get("confirmed") != "yes":
+        return redirect(url_for("options.review_group", to=chosen))
+    group = grouping.designate(app, who, chosen, actor=who.email, by_admin=who.is_admin)
+    flash(f"The Contact Sync Group is {group.name}.", "success")
+    return redirect(url_for("options.general"))
+
+
+@pages.get("/group")
+def review_group() -> Any:
+    """Show an admin what another Contact Sync Group would add and remove (CON-2)."""
+    who = session.user()
+    if not who.is_admin:
+        abort(403)
+    try:
+        change = grouping.compare(core(), who, request.args.get("to", ""))
+    except UsageError:
+        abort(404)
+    return render_template("options/group.html", change=change, shown=_SHOWN_NAMES)
+
+
+@pages.post("/region")
+def save_region() -> Response:
+    """Save time zone, language and region."""
+    app, who = core(), session.user()
+    try:
+        for name in REGION:
+            if name in request.form:
+                value = request.form[name].strip()
+                settings.put(app, name, value, user_id=who.user_id, actor=who.email)
+    except UsageError as error:
+        flash(f"{error.message} The rest was saved.", "error")
+    else:
+        flash("Saved.", "success")
+    return redirect(url_for("options.general"))
+
+
+@pages.post(f"{_KIND}/sync")
+@limited("6 per minute", "60 per hour", key=session.user_key)
+def sync(kind: str) -> Response:
+    """Make a cycle due now."""
+    who = session.user()
+    scheduling.sync_now(core(), who, [kind], actor=who.email)
+    flash(f"{kind.capitalize()} will be synchronised at once.", "success")
+    return _back()
+
+
+@pages.post(f"{_KIND}/pause")
+def pause(kind: str) -> Response:
+    """Pause a kind."""
+    who = session.user()
+    scheduling.pause(core(), who, kind, actor=who.email)
+    flash(f"{kind.capitalize()} is paused until you resume it.", "success")
+    return _back()
+
+
+@pages.post(f"{_KIND}/resume")
+def resume(kind: str) -> Response:
+    """Resume a kind."""
+    who = session.user()
+    scheduling.resume(core(), who, kind, actor=who.email)
+    flash(f"{kind.capitalize()} goes on.", "success")
+    return _back()
+
+
+@pages.post(f"{_KIND}/preview")
+@limited("6 per minute", "60 per hour", key=session.user_key)
+def ask_preview(kind: str) -> Response:
+    """Order a dry run (ENG-7)."""
+    return _order(kind, "preview")
+
+
+@pages.post(f"{_KIND}/accept")
+def accept(kind: str) -> Response:
+    """Order the first cycle that a preview announced."""
+    return _order(kind, "accept", {"cycle": request.form.get("cycle", "")})
+
+
+@pages.get("/preview/<cycle_id>")
+def preview(cycle_id: str) -> Any:
+    """Show what a cycle would do, with counts and items."""
+    app = core()
+    try:
+        cycle = reporting.cycle_detail(app, cycle_id, limit=_SHOWN_ITEMS + 1)
+        owner = people.user_by_email(app.database, cycle["user"])
+    except UsageError:
+        abort(404)
+    session.require_owner(owner.user_id)
+    if not (cycle["dry_run"] or cycle["state"] == "held"):
+        abort(404)
+    pair = people.seen_pair(app.database, owner.user_id, cycle["kind"])
+    return render_template(
+        "options/preview.html",
+        cycle=cycle,
+        items=cycle["items"][:_SHOWN_ITEMS],
+        is_cut=len(cycle["items"]) > _SHOWN_ITEMS,
+        is_own=owner.user_id == session.user().user_id,
+        is_first=not pair.is_accepted,
+        history_url=_history_url(cycle_id),
+    )
+
+
+def _order(kind: str, what: str, detail: dict[str, Any] | None = None) -> Response:
+    who = session.user()
+    order_id = ordering.place(core(), who, kind, what, actor=who.email, detail=detail)
+    return redirect(url_for("orders.show", order_id=order_id))
+
+
+def _history_url(cycle_id: str) -> str:
+    """Return the cycle's page in Sync History, "" if this version has none."""
+    return url_for("history.detail", cycle_id=cycle_id) if _has_history() else ""
+
+
+def _has_history() -> bool:
+    return "history.detail" in current_app.view_functions
+
+
+def _back() -> Response:
+    return redirect(url_for("options.general", _anchor="kinds"))
