@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from crmsync.services import accounts, connecting
+from crmsync.connectors.google.tokens import Grant
+from crmsync.services import accounts
 from crmsync.storage import tables as t
 from tests.sandbox.harness import SandboxServer
 from tests.web.consent import (
@@ -336,7 +337,7 @@ def test_no_page_shows_a_token(site: Site, anna: Visitor, box: SandboxServer) ->
     pages += [user.get("/options/services").text]
     with site.app.database.read() as connection:
         row = connection.execute(select(t.connections)).one()
-    grant = connecting.Grant.from_text(site.app.cipher.decrypt(row.grant))
+    grant = Grant.from_text(site.app.cipher.decrypt(row.grant))
 
     assert grant.refresh_token
     for page in pages:
