@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_24_pair_account"
-down_revision = "2026_11_24_alerts"
+down_revision = "2026_11_24_history_pages"
 branch_labels = None
 depends_on = None
 
