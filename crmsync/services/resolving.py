@@ -48,8 +48,6 @@ def reject(app: App, cycle_id: str, *, actor: str, waits: float) -> dict[str, An
         UsageError: if the cycle is not held.
     """
     row = history.cycle_row(app.database, cycle_id)
-    if row.state != CycleState.HELD.value:
-        raise UsageError(f"Cycle {cycle_id} is not held; it is {row.state}.")
     pair = people.pair_of(app.database, row.user_id, row.kind)
     with runs.held_lease(app, pair, waits):
         syncing.check_held(app, cycle_id)

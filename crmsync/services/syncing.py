@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -33,10 +33,15 @@ from crmsync.storage.state import SqlState
 READY_KINDS = ("contacts",)
 """Kinds this version can run."""
 
-_PAUSED = {
+PAUSED = {
     "code": "paused_by_person",
     "message": "This kind was paused in the middle of the cycle.",
     "next_step": "Resume it in Options: the next cycle goes on where this one stopped.",
+}
+WITHHELD = {
+    "code": "withheld",
+    "message": "This kind was withheld from the user in the middle of the cycle.",
+    "next_step": "Grant it again: the next cycle goes on where this one stopped.",
 }
 _WITHOUT_LIMIT = 10**9
 _log = structlog.get_logger("crmsync.cycle")
@@ -176,10 +181,11 @@ def approve(app: App, cycle_id: str, order: Order) -> dict[str, Any]:
     Raises:
         UsageError: if the cycle is not held.
     """
-    row = check_held(app, cycle_id)
+    row = history.cycle_row(app.database, cycle_id)
     user = people.user_by_id(app.database, row.user_id)
     check_allowed(app, user, row.kind)
     pair = people.pair_of(app.database, row.user_id, row.kind)
+    # The lease comes first: a cycle that somebody is just approving is not held.
     with held_lease(app, pair, order.waits) as lease:
         row = check_held(app, cycle_id)
         with app.database.read() as connection:
@@ -248,11 +254,32 @@ def _put_down(app: App, pair: Pair, cycle_id: str, report: CycleReport) -> None:
     """End a slice; a kind that was paused meanwhile ends its cycle here."""
     if report.carried is None:
         return
-    is_paused = people.pair_by_id(app.database, pair.pair_id).is_paused
-    cycles.put_down(app.database, cycle_id, report.carried, is_paused=is_paused)
-    if is_paused:
-        ended = replace(report, state=CycleState.PARTIAL, carried=None, error=_PAUSED)
-        close(app, pair, cycle_id, ended, report.carried.requests)
+    cycles.put_down(app.database, cycle_id, report.carried)
+    if people.pair_by_id(app.database, pair.pair_id).is_paused:
+        _give_up(app, pair, cycle_id, PAUSED)
+
+
+def _give_up(app: App, pair: Pair, cycle_id: str, error: Mapping[str, str]) -> None:
+    carried = cycles.take_up(app.database, cycle_id)
+    cycles.leave_plan(app.database, cycle_id)
+    report = CycleReport(
+        CycleState.PARTIAL,
+        error=dict(error),
+        unchanged=carried.unchanged,
+        is_accepted=True,
+    )
+    close(app, pair, cycle_id, report, carried.requests)
+
+
+def give_up(app: App, pair: Pair, cycle_id: str, error: Mapping[str, str]) -> None:
+    """End a cycle that waits for its next slice; what it left is left for later.
+
+    Raises:
+        LeaseTaken: if somebody is working on it.
+    """
+    with held_lease(app, pair, 0.0):
+        if cycles.carried_cycle(app.database, pair.pair_id) is not None:
+            _give_up(app, pair, cycle_id, error)
 
 
 def close(

@@ -28,6 +28,8 @@ from crmsync.services.syncing import Order
 from crmsync.storage import cycles, orders, people, queueing
 from crmsync.storage.people import Pair
 
+_ANSWERS = frozenset({What.APPROVE, What.REJECT})
+
 _log = structlog.get_logger("crmsync.worker")
 
 
@@ -92,12 +94,19 @@ def _work(app: App, pair: Pair, is_over: Callable[[], bool]) -> None:
     if row is not None and (carried is None or row.what == What.PREVIEW.value):
         _carry_out(app, pair, ordering.from_row(row), is_over)
         return
-    if carried is None and not queueing.is_due(
-        app.database, scheduling.SERVICES, pair.pair_id, app.clock.now()
-    ):
-        return
     user = people.user_by_id(app.database, pair.user_id)
-    if user.is_disabled or pair.kind not in settings.allowed_kinds(app, user.user_id):
+    is_allowed = not user.is_disabled and pair.kind in settings.allowed_kinds(
+        app, user.user_id
+    )
+    if carried is not None and (pair.is_paused or not is_allowed):
+        error = syncing.PAUSED if is_allowed else syncing.WITHHELD
+        syncing.give_up(app, pair, carried.id, error)
+        orders.finish_with(app.database, carried.id, app.clock.now())
+        return
+    is_due = queueing.is_due(
+        app.database, scheduling.SERVICES, pair.pair_id, app.clock.now()
+    )
+    if not is_allowed or (carried is None and not is_due):
         return
     _log.info("cycle.started", kind=pair.kind, is_next_slice=carried is not None)
     cycle = syncing.run_kind(app, user, pair.kind, Order(is_over=is_over))
@@ -113,14 +122,16 @@ def _carry_out(
     app: App, pair: Pair, order: PlacedOrder, is_over: Callable[[], bool]
 ) -> None:
     is_again = order.state == "running"
-    orders.move(app.database, order.order_id, "running")
+    cycle_id = str(order.detail.get("cycle", "")) if order.what in _ANSWERS else ""
+    orders.move(app.database, order.order_id, "running", cycle_id=cycle_id)
     try:
         cycle_id = _done(app, pair, order, is_over)
     except LeaseTaken:
-        orders.move(app.database, order.order_id, "waiting")
+        # Whoever has the lease may be carrying out this very order.
+        orders.move(app.database, order.order_id, order.state)
         raise
     except UsageError as error:
-        if is_again and order.what in {What.APPROVE, What.REJECT}:
+        if is_again and order.what in _ANSWERS:
             # A worker did it and died before it could say so.
             orders.move(app.database, order.order_id, "done", now=app.clock.now())
             return

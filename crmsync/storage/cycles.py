@@ -98,10 +98,8 @@ def take_up(database: Database, cycle_id: str) -> Carried:
     return Carried(**row.carried)
 
 
-def put_down(
-    database: Database, cycle_id: str, carried: Carried, *, is_paused: bool
-) -> None:
-    """End a slice; the cycle stays `running`, or gives up its plan if it is paused."""
+def put_down(database: Database, cycle_id: str, carried: Carried) -> None:
+    """End a slice; the cycle stays `running` and waits for the next one."""
     with database.write() as connection:
         mine = t.cycles.c.id == cycle_id
         pair = select(t.cycles.c.pair_id).where(mine).scalar_subquery()
@@ -112,7 +110,7 @@ def put_down(
             update(t.cycles)
             .where(mine)
             .values(
-                carried=None if is_paused else asdict(carried),
+                carried=asdict(carried),
                 counts=counts,
                 requests=dict(carried.requests),
                 **measures(counts),
@@ -121,13 +119,17 @@ def put_down(
         connection.execute(
             update(t.pairs).where(t.pairs.c.id == pair).values(is_accepted=True)
         )
-        if is_paused:
-            connection.execute(
-                update(t.items)
-                .where(t.items.c.cycle_id == cycle_id, t.items.c.state == "planned")
-                .where(t.items.c.sent_at == 0)
-                .values(state=ItemState.SKIPPED.value, reason="left_for_later")
-            )
+
+
+def leave_plan(database: Database, cycle_id: str) -> None:
+    """Leave what a cycle planned and did not come to for a later one."""
+    with database.write() as connection:
+        connection.execute(
+            update(t.items)
+            .where(t.items.c.cycle_id == cycle_id, t.items.c.state == "planned")
+            .where(t.items.c.sent_at == 0)
+            .values(state=ItemState.SKIPPED.value, reason="left_for_later")
+        )
 
 
 def abandon(connection: Connection, pair_id: str, now: datetime) -> None:

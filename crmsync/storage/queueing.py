@@ -47,12 +47,10 @@ def wants_work(
     free = and_(
         or_(t.pairs.c.queued_until.is_(None), t.pairs.c.queued_until <= now),
         or_(t.pairs.c.lease_until.is_(None), t.pairs.c.lease_until <= now),
-        t.users.c.is_disabled.is_(False),
     )
     statement = (
         select(t.pairs.c.id, t.pairs.c.user_id, t.pairs.c.kind)
-        .join(t.users, t.users.c.id == t.pairs.c.user_id)
-        .where(free, or_(_is_due(services, now), _has_order()))
+        .where(free, or_(_is_due(services, now), _has_order(), _is_carried()))
         .order_by(t.pairs.c.next_due_at, t.pairs.c.id)
         .limit(limit)
     )
@@ -66,6 +64,20 @@ def _has_order() -> Any:
         select(order.c.id)
         .where(
             order.c.pair_id == t.pairs.c.id, order.c.state.in_(["waiting", "running"])
+        )
+        .exists()
+    )
+
+
+def _is_carried() -> Any:
+    """Whether a cycle waits for its next slice, even if only to be given up."""
+    cycle = t.cycles
+    return (
+        select(cycle.c.id)
+        .where(
+            cycle.c.pair_id == t.pairs.c.id,
+            cycle.c.state == "running",
+            cycle.c.carried.is_not(None),
         )
         .exists()
     )
@@ -95,7 +107,11 @@ def _is_due(services: Mapping[str, str], now: datetime) -> Any:
     left = select(t.cycles.c.id).where(
         t.cycles.c.pair_id == t.pairs.c.id, t.cycles.c.state == "running"
     )
+    disabled = select(t.users.c.id).where(
+        t.users.c.id == t.pairs.c.user_id, t.users.c.is_disabled
+    )
     return and_(
+        ~disabled.exists(),
         or_(
             t.pairs.c.next_due_at.is_(None),
             t.pairs.c.next_due_at <= now,

@@ -8,7 +8,7 @@ from cli import builtin
 from crmsync.errors import UsageError
 from crmsync.services import ordering, reporting, runs, working
 from crmsync.services.ordering import PlacedOrder
-from crmsync.storage import orders, people
+from crmsync.storage import cycles, orders, people
 from crmsync.storage.people import User
 from tests.e2e.conftest import ANNA
 from tests.sandbox.harness import SandboxServer
@@ -163,3 +163,29 @@ def test_an_order_waits_for_the_lease_and_outlives_its_worker(
     assert builtin.list_contacts(product.app, GROUP, 5) is not None
     assert cycles_of(product)[0].state == "succeeded"
     assert pair_id(product, anna) == pair.pair_id
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("ENG-5")
+def test_a_second_job_does_not_disturb_an_order_that_is_being_carried_out(
+    product: Product, anna: User
+) -> None:
+    product.set("first_cycle", "preview")
+    select_people(product, 450)
+    work_to_the_end(product, anna)
+    held = cycles_of(product)[0].id
+    order_id = ordering.place(
+        product.app, anna, "contacts", "approve", actor=ACTOR, detail={"cycle": held}
+    )
+    pair = pair_id(product, anna)
+    working.work_on_pair(product.app, pair, seconds=0)
+    # The first worker is in its second slice: it has the lease and what was carried.
+    cycles.take_up(product.app.database, held)
+    row = people.pair_by_id(product.app.database, pair)
+    with runs.held_lease(product.app, row, 0):
+        more = working.work_on_pair(product.app, pair)
+        during = ordering.look(product.app, order_id).state
+    work_to_the_end(product, anna)
+
+    assert (more, during) == (False, "running")
+    assert ordering.look(product.app, order_id).state == "done"

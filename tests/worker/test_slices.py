@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crmsync.services import checking, scheduling, working
+from crmsync.services import checking, scheduling, settings, working
 from crmsync.storage import people
 from crmsync.storage.people import User
 from tests.e2e.conftest import ANNA
@@ -129,3 +129,38 @@ def test_a_cycle_whose_worker_died_in_its_second_slice_is_due_again(
     assert (first.state, first.error["code"]) == ("partial", "interrupted")
     assert second.state == "succeeded"
     assert len(box.people(ANNA)) == len(links_of(product)) == MANY
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("AUTH-9", "ADM-1")
+def test_a_kind_that_is_withheld_between_slices_ends_its_cycle(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    select_people(product, MANY)
+    working.work_on_pair(product.app, pair_id(product, anna), seconds=0)
+    settings.put(product.app, "kinds", "mail", user_id=anna.user_id, actor=ACTOR)
+
+    more = working.work_on_pair(product.app, pair_id(product, anna))
+
+    (cycle,) = cycles_of(product)
+    assert not more
+    assert (cycle.state, cycle.error["code"]) == ("partial", "withheld")
+    assert len(box.people(ANNA)) == 200
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("WEB-2")
+def test_a_paused_cycle_whose_ring_got_lost_is_ended_by_the_next_tick(
+    product: Product, anna: User
+) -> None:
+    select_people(product, MANY)
+    working.work_on_pair(product.app, pair_id(product, anna), seconds=0)
+    scheduling.pause(product.app, anna, "contacts", actor=ACTOR)
+    set_pair(product, anna, queued_until=None)
+
+    rung = scheduling.tick(product.app)
+    working.work_on_pair(product.app, pair_id(product, anna))
+
+    assert rung == [pair_id(product, anna)]
+    assert cycles_of(product)[0].state == "partial"
+    assert scheduling.tick(product.app) == []
