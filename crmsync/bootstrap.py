@@ -20,7 +20,12 @@ from crmsync.connectors.google.tokens import Grant, GrantTokens, TokenCipher
 from crmsync.connectors.postman import SmtpPostman
 from crmsync.connectors.transport import Budget, Transport
 from crmsync.enqueue import RedisDoorbell
-from crmsync.errors import ConfigError, ReconnectNeeded
+from crmsync.errors import (
+    ConfigError,
+    CrmSyncError,
+    ReconnectNeeded,
+    StorageDown,
+)
 from crmsync.ports import Clock, CrmSide, Side
 from crmsync.records.contacts import CUSTOM_PREFIX
 from crmsync.records.values import FieldTable
@@ -33,6 +38,7 @@ from crmsync.services.app import (
 )
 from crmsync.storage import people
 from crmsync.storage.database import Database, make_database
+from crmsync.storage.faults import telling_faults
 from crmsync.storage.people import Connection, User
 
 if TYPE_CHECKING:
@@ -247,11 +253,18 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
     Raises:
         ConfigError: if the configuration is wrong, or the database is older or newer
             than this version.
+        StorageDown: if the database is busy or lacks room.
     """
     config.make_instance()
     clock = clock or SystemClock()
-    database = make_database(config.database_url)
-    _check_database(database)
+    database = make_database(
+        config.database_url, busy_seconds=config.database_busy_seconds
+    )
+    try:
+        _check_database(database)
+    except CrmSyncError:
+        database.close()
+        raise
     cipher = TokenCipher(config.token_keys())
     ids = TimeOrderedIds(clock)
     installation = people.installation_id(database, ids.new(), clock.now())
@@ -318,13 +331,19 @@ def _crm(
 
 
 def _check_database(database: Database) -> None:
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DBAPIError
 
     try:
-        is_current = migrations.is_current(database.engine)
-    except OperationalError as error:
+        with telling_faults():
+            is_current = migrations.is_current(database.engine)
+    except StorageDown as error:
+        if error.code not in {"storage_gone", "storage_damaged"}:
+            raise
+        cause = error.__cause__
+        why = str(cause.orig if isinstance(cause, DBAPIError) else error)
         raise ConfigError(
-            f"DATABASE_URL: the database cannot be opened ({error.orig})."
+            f"DATABASE_URL: the database cannot be opened ({why.splitlines()[0]}). "
+            "See that the address is right and that its server runs."
         ) from None
     if is_current:
         return

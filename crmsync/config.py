@@ -47,6 +47,7 @@ def _model() -> Any:
         )
 
         database_url: str = ""
+        database_busy_seconds: float = Field(15, gt=0)
         redis_url: str = ""
         settle_seconds: float = Field(900, ge=0)
         lease_seconds: float = Field(60, gt=0)

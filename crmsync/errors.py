@@ -102,6 +102,21 @@ class OutcomeUnknown(Retryable):
     next_step = "Nothing to do: the next cycles find out whether it arrived."
 
 
+class StorageDown(Retryable):
+    """Our own database is locked, full, read-only, damaged or gone.
+
+    What was being stored is not stored; a cycle ends and the next one goes on.
+    """
+
+    code = "storage_down"
+
+    def __init__(self, message: str, *, code: str, next_step: str) -> None:
+        """Keep which of them it is, and the way on."""
+        super().__init__(message)
+        self.code = code
+        self.next_step = next_step
+
+
 class CursorExpired(CrmSyncError):
     """The cursor is too old or was lost: a full comparison follows (ENG-4)."""
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 LOCATION = "crmsync:migrations"
 """A package, not a path: the same in a checkout and in an installed wheel."""
 
-_LOCK = 7_246_302_118
-"""The number of our advisory lock on PostgreSQL; any other one would do."""
-
 
 def head() -> str:
     """Return the revision that this version works with."""
@@ -36,8 +33,11 @@ def current(engine: Engine) -> str | None:
     """Return the revision of a database; None if it was never migrated."""
     from alembic.migration import MigrationContext
 
+    from crmsync.storage.database import READ_ONLY
+
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        reading = connection.execution_options(**{READ_ONLY: True})
+        return MigrationContext.configure(reading).get_current_revision()
 
 
 def is_current(engine: Engine) -> bool:
@@ -54,13 +54,15 @@ def is_newer(engine: Engine) -> bool:
 def upgrade(database: Engine | str) -> None:
     """Bring a database to this version: all missing revisions, or none of them.
 
-    Several processes may do so at once; one of them does the work.
+    Several processes may do so at once; one of them does the work, and nobody writes
+    meanwhile. The engine is one of `storage.database.make_database`.
 
     Args:
-        database: an engine of `storage.database.make_database`, or its URL.
+        database: an engine, or a URL.
 
     Raises:
         ConfigError: if a later version migrated the database, or the URL is wrong.
+        StorageDown: if the database is busy, full or gone; nothing is changed.
     """
     from alembic import command
 
@@ -116,7 +118,9 @@ def _engine(database: Engine | str) -> Iterator[Engine]:
 
 
 def _migrate(engine: Engine, run: Callable[[Config], None]) -> None:
-    with _alone(engine) as connection:
+    from crmsync.storage.faults import telling_faults
+
+    with telling_faults(), _alone(engine) as connection:
         config = _config()
         config.attributes["connection"] = connection
         _refuse_newer(connection)
@@ -137,13 +141,12 @@ def _refuse_newer(connection: Connection) -> None:
 
 @contextmanager
 def _alone(engine: Engine) -> Iterator[Connection]:
-    """Begin one transaction for all revisions, in which nobody else migrates."""
+    """Begin one transaction for all revisions, in which nobody else writes."""
     if engine.dialect.name == "sqlite":
         with _alone_on_sqlite(engine) as connection:
             yield connection
         return
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         yield connection
 
 

@@ -192,6 +192,19 @@ def _leave_open(connection: Connection, mine: Any) -> None:
     )
 
 
+def _leave_rest(connection: Connection, cycle_id: str) -> None:
+    """Say of what a cycle did not come to that the next one does it."""
+    connection.execute(
+        update(t.items)
+        .where(
+            t.items.c.cycle_id == cycle_id,
+            t.items.c.state == ItemState.PLANNED.value,
+            t.items.c.sent_at == 0,
+        )
+        .values(state=ItemState.SKIPPED.value, reason="left_for_later")
+    )
+
+
 def close_cycle(
     database: Database,
     cycle_id: str,
@@ -208,6 +221,8 @@ def close_cycle(
                 t.cycles.c.id == cycle_id
             )
         ).one()
+        if not held and not row.is_dry:
+            _leave_rest(connection, cycle_id)
         counts = count_items(
             connection, cycle_id, planned=held or row.is_dry, unchanged=report.unchanged
         )

@@ -1,7 +1,10 @@
-"""Connections: SQLite with WAL and BEGIN IMMEDIATE, or PostgreSQL through psycopg 3.
+"""Connections: SQLite or PostgreSQL, with the same promise on both (ADR 7).
 
-SQLAlchemy's defaults on SQLite lose updates silently (a deferred transaction that
-reads and then writes); here every unit of work that may write begins as a writer.
+Units of work that may write run one after another: each sees everything that was
+committed before it, so ordinary code that reads and then writes loses no update, meets
+no deadlock and is never asked to start again. SQLAlchemy's defaults promise none of
+this: on SQLite a deferred transaction loses updates silently, on PostgreSQL READ
+COMMITTED does.
 """
 
 from __future__ import annotations
@@ -19,10 +22,21 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from crmsync.errors import ConfigError
+from crmsync.storage.faults import telling_faults
 
-BUSY_SECONDS = 15
+BUSY_SECONDS = 15.0
+"""How long a unit of work waits for its turn."""
+
+_IDLE_SECONDS = 60.0
+"""A writer that stops in the middle (a suspended process) loses its turn after that."""
+
+_WRITERS = 7_246_302_118
+"""The number of the writers' advisory lock on PostgreSQL; any other one would do."""
+
 _WAL_PAUSE = 0.05
-_READ_ONLY = "crmsync_read_only"
+
+READ_ONLY = "crmsync_read_only"
+"""The execution option of a connection that will not write."""
 
 
 class Database:
@@ -31,6 +45,11 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         """Wrap an engine made by `make_database`."""
         self.engine = engine
+        self._reading: dict[str, Any] = {READ_ONLY: True}
+        if not self.is_sqlite:
+            # One moment for the whole unit, as on SQLite.
+            self._reading["isolation_level"] = "REPEATABLE READ"
+            self._reading["postgresql_readonly"] = True
 
     @property
     def is_sqlite(self) -> bool:
@@ -39,15 +58,27 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Begin a unit of work that may write; commit at the end, else roll back."""
-        with self.engine.begin() as connection:
+        """Begin a unit of work that may write; commit at the end, else roll back.
+
+        No other unit of work writes meanwhile: keep it short, and call nobody in it.
+
+        Raises:
+            StorageDown: the turn did not come in time, or the database is full,
+                read-only, damaged or gone; nothing of the unit is stored, unless the
+                commit itself got no answer.
+        """
+        with telling_faults(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Begin a unit of work that only reads."""
-        with self.engine.connect() as connection:
-            reading = connection.execution_options(**{_READ_ONLY: True})
+        """Begin a unit of work that only reads, all of it as of one moment.
+
+        Raises:
+            StorageDown: the database is damaged or gone.
+        """
+        with telling_faults(), self.engine.connect() as connection:
+            reading = connection.execution_options(**self._reading)
             with reading.begin():
                 yield reading
 
@@ -83,8 +114,12 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def make_database(url: str) -> Database:
+def make_database(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
     """Return the database behind an SQLAlchemy URL.
+
+    Args:
+        url: of SQLite or PostgreSQL.
+        busy_seconds: how long a unit of work waits for its turn.
 
     Raises:
         ConfigError: if the URL cannot be understood.
@@ -101,8 +136,8 @@ def make_database(url: str) -> Database:
             "json_serializer": _dumps,
             "json_deserializer": orjson.loads,
         }
-        if driver == "sqlite":
-            options["connect_args"] = {"timeout": BUSY_SECONDS}
+        if driver == "postgresql":
+            options |= _postgresql_options(dict(parsed.query), busy_seconds)
         engine = create_engine(parsed, **options)
     except (ArgumentError, ModuleNotFoundError):
         raise ConfigError(
@@ -110,31 +145,41 @@ def make_database(url: str) -> Database:
             "or postgresql+psycopg://user:password@host/name."
         ) from None
     if driver == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        _set_up_sqlite(engine, busy_seconds)
+    else:
+        _set_up_postgresql(engine, busy_seconds)
     return Database(engine)
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={BUSY_SECONDS * 1000}",
+# ------------------------------------------------------------------ SQLite
+
+
+def _set_up_sqlite(engine: Engine, busy_seconds: float) -> None:
+    pragmas = (
+        f"busy_timeout={int(busy_seconds * 1000)}",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    _use_wal(cursor)
-    cursor.close()
+    )
+
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        _use_wal(cursor, busy_seconds)
+        cursor.close()
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", _begin_sqlite)
 
 
-def _use_wal(cursor: Any) -> None:
+def _use_wal(cursor: Any, busy_seconds: float) -> None:
     """Switch to WAL; while somebody writes, SQLite refuses that without waiting.
 
     Two processes that open a new database at once meet here; the mode is kept in the
     file, so only the very first connections have to wait.
     """
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + busy_seconds
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
@@ -147,5 +192,53 @@ def _use_wal(cursor: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    is_read_only = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(
+        "BEGIN" if _is_reading(connection) else "BEGIN IMMEDIATE"
+    )
+
+
+def _is_reading(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(READ_ONLY, False))
+
+
+# ------------------------------------------------------------------ PostgreSQL
+
+
+def _postgresql_options(given: dict[str, Any], busy_seconds: float) -> dict[str, Any]:
+    """Return options that notice a server that is gone; the URL's own count more."""
+    wanted = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "application_name": "crm-sync",
+    }
+    return {
+        "connect_args": {n: v for n, v in wanted.items() if n not in given},
+        # A server that was restarted is no fault of the next unit of work.
+        "pool_pre_ping": True,
+        "pool_timeout": busy_seconds,
+        # A stricter default of the server's would look before the turn has come.
+        "isolation_level": "READ COMMITTED",
+    }
+
+
+def _set_up_postgresql(engine: Engine, busy_seconds: float) -> None:
+    busy, idle = int(busy_seconds * 1000), int(_IDLE_SECONDS * 1000)
+
+    def connected(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SET lock_timeout = {busy}; "
+                f"SET idle_in_transaction_session_timeout = {idle}"
+            )
+        connection.commit()
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", _begin_postgresql)
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not _is_reading(connection):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from crmsync.storage.database import make_database
+from tests.conftest import NewUrl
 from tests.contract.benches import (
     BuiltinBench,
     MemoryBench,
@@ -34,7 +34,7 @@ class TestMemoryCrm(CrmSideContract):
 
 class TestBuiltinContacts(CrmSideContract):
     @pytest.fixture
-    def bench(self, tmp_path: Path) -> Iterator[BuiltinBench]:
-        database = make_database(f"sqlite:///{tmp_path / 'crm.db'}")
+    def bench(self, new_url: NewUrl) -> Iterator[BuiltinBench]:
+        database = make_database(new_url())
         yield BuiltinBench(database)
         database.close()

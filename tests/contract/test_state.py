@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crmsync.records.values import SideName
+from tests.conftest import NewUrl
 from tests.support import simulation
 from tests.support.sql_state import SqlBacked, fresh_database
 from tests.support.story import FAULTS, Story
@@ -38,10 +38,10 @@ def _tell(seed: int, story: Story) -> Story:
 
 @pytest.mark.rule("ENG-2", "ENG-3", "ENG-4")
 @pytest.mark.parametrize("seed", range(24))
-def test_both_states_tell_the_same_story(seed: int, tmp_path: Path) -> None:
+def test_both_states_tell_the_same_story(seed: int, new_url: NewUrl) -> None:
     in_memory = _tell(seed, Story())
     story = Story()
-    database = fresh_database(tmp_path, story.world.clock.now())
+    database = fresh_database(new_url(), story.world.clock.now())
     state = SqlBacked(database, story.world.clock)
     state.before_commit = story.world.state.before_commit
     state.after_commit = story.world.state.after_commit

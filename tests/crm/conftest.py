@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from crm import tables
+from tests.conftest import NewUrl
 
 
-def sqlite_engine(path: Path) -> Engine:
+def sqlite_engine(url: str) -> Engine:
     """An engine as the product makes it: WAL, and BEGIN IMMEDIATE for writers."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -34,8 +34,9 @@ def sqlite_engine(path: Path) -> Engine:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = sqlite_engine(tmp_path / "crm.db")
+def engine(new_url: NewUrl) -> Iterator[Engine]:
+    url = new_url()
+    made = sqlite_engine(url) if url.startswith("sqlite") else create_engine(url)
     tables.metadata.create_all(made)
     yield made
     made.dispose()

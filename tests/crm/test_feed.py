@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
@@ -13,14 +12,14 @@ from hypothesis.stateful import (
     consumes,
     invariant,
     rule,
+    run_state_machine_as_test,
 )
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine
 
-from crm import contacts, feed, groups, lookup, merging, tables
+from crm import contacts, feed, groups, lookup, merging
 from crm.errors import NotFound, VersionMismatch
 from crm.feed import Change, ChangeKind
 from tests.crm.builders import RULE, all_changes, make_contact, make_contacts
-from tests.crm.conftest import sqlite_engine
 
 
 class Follower:
@@ -78,11 +77,9 @@ class FeedMachine(RuleBasedStateMachine):
 
     people = Bundle("people")
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
-        self.engine = create_engine("sqlite://")
-        self.conn = self.engine.connect()
-        tables.metadata.create_all(self.conn)
+        self.conn = engine.connect()
         self.groups = [groups.create(self.conn, name).id for name in ("One", "Two")]
         self.follower = Follower()
 
@@ -128,13 +125,17 @@ class FeedMachine(RuleBasedStateMachine):
         assert_in_step(self.follower, self.conn)
         assert_in_step(Follower(), self.conn)
         self.conn.close()
-        self.engine.dispose()
 
 
-FeedMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None
-)
-TestFeedReplay = FeedMachine.TestCase
+def test_whoever_follows_the_feed_knows_the_state(engine: Engine) -> None:
+    class OnThisDatabase(FeedMachine):
+        def __init__(self) -> None:
+            super().__init__(engine)
+
+    run_state_machine_as_test(
+        OnThisDatabase,
+        settings=settings(max_examples=40, stateful_step_count=25, deadline=None),
+    )
 
 
 def test_an_empty_crm_has_an_empty_feed(conn: Connection) -> None:
@@ -202,11 +203,9 @@ def test_a_rolled_back_write_leaves_no_trace_in_the_feed(engine: Engine) -> None
 
 @pytest.mark.rule("ENG-3")
 def test_writers_at_once_lose_no_update_and_a_reader_misses_nothing(
-    tmp_path: Path,
+    engine: Engine,
 ) -> None:
     writers, rounds = 4, 12
-    engine = sqlite_engine(tmp_path / "busy.db")
-    tables.metadata.create_all(engine)
     with engine.begin() as conn:
         ids = [row.id for row in make_contacts(conn, 3)]
         group = groups.create(conn, "Sync").id
@@ -234,7 +233,6 @@ def test_writers_at_once_lose_no_update_and_a_reader_misses_nothing(
         assert_in_step(follower, conn)
         marks = "".join(row.values["notes"] for row in contacts.read(conn, ids))
         versions = [row.version for row in contacts.read(conn, ids)]
-    engine.dispose()
     assert marks.count("[") == writers * rounds
     assert sum(versions) == len(ids) + writers * rounds
 

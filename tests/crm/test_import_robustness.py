@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
-from sqlalchemy import Connection, StaticPool, create_engine
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import Connection, Engine
 
-from crm import lookup, tables
+from crm import lookup
 from crm.errors import BadFile
 from crm.fields import check
 from crm.imports import ImportResult, import_csv, import_vcf
@@ -49,11 +49,17 @@ def damaged(draw: st.DrawFn, text: bytes) -> bytes:
     return text
 
 
-def outcome(source: bytes, load: Callable[..., ImportResult]) -> None:
+often = settings(
+    max_examples=40,
+    deadline=None,
+    # The database is as it was after each example.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def outcome(engine: Engine, source: bytes, load: Callable[..., ImportResult]) -> None:
     """Import twice: all rows are accounted for, nothing is doubled or unreadable."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
     with engine.connect() as conn:
-        tables.metadata.create_all(conn)
 
         @contextmanager
         def begin() -> Iterator[Connection]:
@@ -62,7 +68,6 @@ def outcome(source: bytes, load: Callable[..., ImportResult]) -> None:
         first = load(begin, source, user="U1")
         again = load(begin, source, user="U1")
         rows = lookup.page(conn, limit=10_000)
-    engine.dispose()
     assert len(rows) == first.imported
     assert again.imported == 0
     assert again.unchanged == first.imported + first.unchanged
@@ -70,19 +75,23 @@ def outcome(source: bytes, load: Callable[..., ImportResult]) -> None:
         check(row.values)
 
 
-@given(damaged(BOOKS.csv.encode()))
-@settings(max_examples=40, deadline=None)
-def test_no_damage_to_a_csv_file_stops_the_import(source: bytes) -> None:
+@given(source=damaged(BOOKS.csv.encode()))
+@often
+def test_no_damage_to_a_csv_file_stops_the_import(
+    engine: Engine, source: bytes
+) -> None:
     try:
-        outcome(source, import_csv)
+        outcome(engine, source, import_csv)
     except BadFile:
         assert not source.startswith(HEADER)
 
 
-@given(damaged(BOOKS.vcf.encode()))
-@settings(max_examples=40, deadline=None)
-def test_no_damage_to_a_vcard_file_stops_the_import(source: bytes) -> None:
-    outcome(source, import_vcf)
+@given(source=damaged(BOOKS.vcf.encode()))
+@often
+def test_no_damage_to_a_vcard_file_stops_the_import(
+    engine: Engine, source: bytes
+) -> None:
+    outcome(engine, source, import_vcf)
 
 
 @given(
@@ -104,15 +113,12 @@ def test_whatever_is_tidied_is_taken_by_the_crm_and_stays_as_it_is(
 
 @pytest.mark.parametrize("load", [import_csv, import_vcf])
 def test_damage_within_one_row_costs_at_most_that_row(
-    load: Callable[..., ImportResult],
+    engine: Engine, load: Callable[..., ImportResult]
 ) -> None:
     whole = BOOKS.csv if load is import_csv else BOOKS.vcf
     lines = whole.encode().split(b"\r\n")
     lines[len(lines) // 2] = b'"\xff\x00=";:,' + lines[len(lines) // 2]
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    tables.metadata.create_all(engine)
 
     result = load(engine.begin, b"\r\n".join(lines), user="U1")
 
-    engine.dispose()
     assert result.imported >= 29

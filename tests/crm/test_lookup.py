@@ -140,39 +140,55 @@ def test_an_account_lists_its_contacts(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "index"),
+    ("query", "index", "index_of_sqlite"),
     [
         (
             "SELECT contact_id FROM crm_contact_address WHERE address IN ('a', 'b')",
+            "pk_crm_contact_address",
             "sqlite_autoindex_crm_contact_address_1",
         ),
         (
             "SELECT id FROM crm_contact WHERE name_key IN ('a', 'b')",
             "ix_crm_contact_name_key_id",
+            "ix_crm_contact_name_key_id",
         ),
         (
             "SELECT id FROM crm_account WHERE name_key IN ('a', 'b')",
             "ix_crm_account_name_key_created_at",
+            "ix_crm_account_name_key_created_at",
         ),
         (
             "SELECT id FROM crm_contact WHERE change_seq > 5 ORDER BY change_seq",
+            "uq_crm_contact_change_seq",
             "sqlite_autoindex_crm_contact",
         ),
         (
             "SELECT contact_id FROM crm_group_member WHERE group_id = 'g' "
             "AND change_seq > 5 ORDER BY change_seq",
             "ix_crm_group_member_group_id_change_seq",
+            "ix_crm_group_member_group_id_change_seq",
         ),
         (
             "SELECT id FROM crm_contact WHERE sync_key >= 'a' AND sync_key < 'b'",
+            "uq_crm_contact_sync_key",
             "sqlite_autoindex_crm_contact",
         ),
     ],
 )
-def test_look_ups_read_an_index(conn: Connection, query: str, index: str) -> None:
-    plan = conn.execute(text(f"EXPLAIN QUERY PLAN {query}")).all()
-
-    details = " ".join(row[3] for row in plan)
-    assert "SEARCH" in details
-    assert index in details
-    assert "TEMP B-TREE" not in details
+def test_look_ups_read_an_index(
+    conn: Connection, query: str, index: str, index_of_sqlite: str
+) -> None:
+    if conn.dialect.name == "sqlite":
+        plan = conn.execute(text(f"EXPLAIN QUERY PLAN {query}")).all()
+        details = " ".join(row[3] for row in plan)
+        assert "SEARCH" in details
+        assert index_of_sqlite in details
+        assert "TEMP B-TREE" not in details
+        return
+    # Empty tables would be read whole; what counts is that the index can serve.
+    for way in ("seqscan", "bitmapscan"):
+        conn.execute(text(f"SET LOCAL enable_{way} = off"))
+    details = " ".join(conn.scalars(text(f"EXPLAIN {query}")))
+    assert f"using {index} " in details
+    assert "Index Cond" in details
+    assert "Sort" not in details

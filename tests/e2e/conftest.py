@@ -21,7 +21,13 @@ def box() -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def product(tmp_path: Path, box: SandboxServer) -> Iterator[Product]:
-    made = Product(tmp_path, box.url)
+def database_url(tmp_path: Path) -> str:
+    """Where the product keeps its state and the CRM; some tests run on both kinds."""
+    return f"sqlite:///{tmp_path / 'product.db'}"
+
+
+@pytest.fixture
+def product(tmp_path: Path, box: SandboxServer, database_url: str) -> Iterator[Product]:
+    made = Product(tmp_path, box.url, variables={"database_url": database_url})
     yield made
     made.close()

@@ -23,12 +23,19 @@ from crmsync.services import (
 )
 from crmsync.storage import tables as t
 from crmsync.storage.people import User
+from tests.conftest import NewUrl
 from tests.e2e.conftest import ANNA
 from tests.sandbox.harness import SandboxServer
 from tests.support.product import ACTOR, GROUP, Product
 
 BEN = "ben@shop.example"
 LABEL = "Infor CRM"
+
+
+@pytest.fixture
+def database_url(new_url: NewUrl) -> str:
+    """These stories are told on both databases."""
+    return new_url()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -23,9 +22,9 @@ from tests.support.memory_state import VirtualClock
 PAIR = "user1:contacts"
 
 
-def fresh_database(folder: Path, now: datetime) -> Database:
-    """Return an empty database with one user and one pair."""
-    database = make_database(f"sqlite:///{folder / 'state.db'}")
+def fresh_database(url: str, now: datetime) -> Database:
+    """Return the database of a URL, with one user and one pair."""
+    database = make_database(url)
     t.metadata.create_all(database.engine)
     with database.write() as connection:
         connection.execute(

@@ -11,18 +11,15 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm.errors import AmbiguousAccount, BadValue
 from crm.errors import NotFound as NotInCrm
-from crmsync.errors import InvalidRecord, OutcomeUnknown, ProviderDown
+from crmsync.errors import InvalidRecord, OutcomeUnknown, ProviderDown, StorageDown
 from crmsync.records.contacts import CUSTOM_PREFIX, FIELDS
 
 REFUSALS = (BadValue, AmbiguousAccount, NotInCrm)
 """What the CRM raises about one record of a batch."""
 
-_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 _LABELS = {item.name: item.label for item in FIELDS}
 
 
@@ -30,11 +27,19 @@ class Store(Protocol):
     """Hands out units of work on the database that holds the CRM."""
 
     def read(self) -> AbstractContextManager[Connection]:
-        """Begin a unit of work that only reads."""
+        """Begin a unit of work that only reads.
+
+        Raises:
+            StorageDown: the database is locked or out of reach.
+        """
         ...
 
     def write(self) -> AbstractContextManager[Connection]:
-        """Begin a unit of work; commit at the end, roll back on an error."""
+        """Begin a unit of work; commit at the end, roll back on an error.
+
+        Raises:
+            StorageDown: as `read`, or its commit got no answer.
+        """
         ...
 
 
@@ -48,8 +53,8 @@ def reading(store: Store) -> Iterator[Connection]:
     try:
         with store.read() as connection:
             yield connection
-    except _DOWN:
-        raise _down() from None
+    except StorageDown as error:
+        raise _down(error) from None
 
 
 @contextmanager
@@ -65,16 +70,18 @@ def writing(store: Store) -> Iterator[Connection]:
         with store.write() as connection:
             yield connection
             is_committing = True
-    except _DOWN:
+    except StorageDown as error:
         if is_committing:
             raise OutcomeUnknown(
                 "The CRM's database did not say whether it stored the changes."
             ) from None
-        raise _down() from None
+        raise _down(error) from None
 
 
-def _down() -> ProviderDown:
-    return ProviderDown("The CRM's database is busy or cannot be reached.")
+def _down(error: StorageDown) -> ProviderDown:
+    down = ProviderDown(f"The CRM cannot be reached. {error.message}")
+    down.next_step = error.next_step
+    return down
 
 
 def refusal(error: BadValue | AmbiguousAccount | NotInCrm) -> InvalidRecord:

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from crmsync.storage.database import Database, make_database
+from tests.conftest import NewUrl
 from tests.contract.benches import BuiltinBench
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = make_database(f"sqlite:///{tmp_path / 'crm.db'}")
+def database(new_url: NewUrl) -> Iterator[Database]:
+    made = make_database(new_url())
     yield made
     made.close()
 

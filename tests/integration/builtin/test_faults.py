@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection
 
 from crmsync.connectors.builtin.contacts import BuiltinContacts, BuiltinOptions
 from crmsync.errors import OutcomeUnknown, ProviderDown
 from crmsync.ports import Outcome, Query
-from crmsync.storage.database import Database
+from crmsync.storage.database import Database, make_database
+from crmsync.storage.faults import storage_down
+from tests.conftest import NewUrl
 from tests.contract.benches import BuiltinBench
 from tests.contract.side_contract import edit_of, fetched, new_record, person
 
@@ -50,7 +50,7 @@ class Unanswered:
                 work.commit()
             else:
                 work.rollback()
-        raise OperationalError("COMMIT", None, Exception("connection lost"))
+        raise storage_down("storage_gone")
 
 
 def unanswered(bench: BuiltinBench, *, happens: bool) -> BuiltinContacts:
@@ -60,15 +60,11 @@ def unanswered(bench: BuiltinBench, *, happens: bool) -> BuiltinContacts:
 
 
 @pytest.fixture
-def impatient(bench: BuiltinBench) -> BuiltinBench:
+def impatient(new_url: NewUrl) -> Iterator[BuiltinBench]:
     """Waits 50 ms for a locked database, not 15 s."""
-
-    def hurry(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA busy_timeout=50")
-
-    bench.database.engine.dispose()
-    event.listen(bench.database.engine, "connect", hurry)
-    return bench
+    database = make_database(new_url(), busy_seconds=0.05)
+    yield BuiltinBench(database)
+    database.close()
 
 
 @contextmanager

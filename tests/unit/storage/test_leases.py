@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +14,7 @@ from crmsync.records.values import SideName
 from crmsync.storage.database import Database
 from crmsync.storage.leases import acquire, release
 from crmsync.storage.state import SqlState
+from tests.conftest import NewUrl
 from tests.support.memory_state import VirtualClock
 from tests.support.sql_state import PAIR, fresh_database
 
@@ -21,8 +22,10 @@ NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    return fresh_database(tmp_path, NOW)
+def database(new_url: NewUrl) -> Iterator[Database]:
+    made = fresh_database(new_url(), NOW)
+    yield made
+    made.close()
 
 
 def state(database: Database, clock: VirtualClock, account: str = "") -> SqlState:
