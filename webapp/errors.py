@@ -11,10 +11,16 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from crmsync.errors import ConfigError, CrmSyncError, LeaseTaken, Retryable, UsageError
+from crmsync.errors import (
+    ConfigError,
+    CrmSyncError,
+    LeaseTaken,
+    Retryable,
+    StorageDown,
+    UsageError,
+)
 
 _LOG = logging.getLogger("webapp")
 
@@ -78,7 +84,7 @@ def init(web: Flask) -> None:
     web.register_error_handler(CSRFError, lambda _: page(400, *_CSRF))
     web.register_error_handler(HTTPException, _http)
     web.register_error_handler(CrmSyncError, _ours)
-    web.register_error_handler(DBAPIError, _database)
+    web.register_error_handler(StorageDown, _database)
     web.register_error_handler(Exception, _unexpected)
 
 
@@ -129,8 +135,9 @@ def _ours(error: CrmSyncError) -> Response:
     return page(409, "That did not work", error.message, error.next_step)
 
 
-def _database(error: DBAPIError) -> Response:
-    _LOG.error("The database failed at %s: %s", request.path, type(error.orig).__name__)
+def _database(error: StorageDown) -> Response:
+    """Say it in a visitor's words; what an administrator has to do is in the log."""
+    _LOG.error("The database failed at %s: %s", request.path, error.message)
     return page(503, *SENTENCES[503])
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from crmsync import enqueue, migrations
+from crmsync.errors import StorageDown
 from webapp.security import public
 from webapp.wiring import core
 
@@ -45,7 +46,7 @@ def _can_read() -> bool:
     try:
         with core().database.read() as connection:
             connection.execute(text("SELECT 1"))
-    except SQLAlchemyError:
+    except StorageDown:
         return False
     return True
 

@@ -17,6 +17,7 @@ from crmsync.errors import (
     OtherAccount,
     PermissionMissing,
     ReconnectNeeded,
+    Retryable,
     UsageError,
     describe,
 )
@@ -338,7 +339,7 @@ def _attempt(
         report = run_cycle(run)
     except (ReconnectNeeded, PermissionMissing) as error:
         report = CycleReport(CycleState.PAUSED, error=describe(error))
-    except LeaseLost as error:
+    except (LeaseLost, Retryable) as error:
         report = CycleReport(CycleState.PARTIAL, error=describe(error))
     except CrmSyncError as error:
         report = CycleReport(CycleState.FAILED, error=describe(error))
