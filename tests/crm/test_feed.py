@@ -127,6 +127,7 @@ class FeedMachine(RuleBasedStateMachine):
         self.conn.close()
 
 
+@pytest.mark.timeout(120)
 def test_whoever_follows_the_feed_knows_the_state(engine: Engine) -> None:
     class OnThisDatabase(FeedMachine):
         def __init__(self) -> None:

@@ -75,6 +75,7 @@ def outcome(engine: Engine, source: bytes, load: Callable[..., ImportResult]) ->
         check(row.values)
 
 
+@pytest.mark.timeout(120)
 @given(source=damaged(BOOKS.csv.encode()))
 @often
 def test_no_damage_to_a_csv_file_stops_the_import(
@@ -86,6 +87,7 @@ def test_no_damage_to_a_csv_file_stops_the_import(
         assert not source.startswith(HEADER)
 
 
+@pytest.mark.timeout(120)
 @given(source=damaged(BOOKS.vcf.encode()))
 @often
 def test_no_damage_to_a_vcard_file_stops_the_import(
