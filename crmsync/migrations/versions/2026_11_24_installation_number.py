@@ -8,7 +8,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "2026_11_24_installation_number"
-down_revision = "2026_11_24_history_pages"
+down_revision = "2026_11_24_pair_account"
 branch_labels = None
 depends_on = None
 
