@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crmsync.config import Config
 from crmsync.services.app import App
 from crmsync.services.signing_in import WHOLE_LIFE
-from webapp import errors, formats, health, navigation, security, session, wiring
+from webapp import errors, formats, health, navigation, security, session, wiring, words
 from webapp.pages import BLUEPRINTS
 
 MAX_FORM_BYTES = 1 << 20
@@ -28,6 +28,7 @@ def create_app(core_app: App) -> Flask:
     security.init(web, core_app.config)
     session.init(web)
     formats.init(web)
+    words.init(web)
     navigation.init(web)
     errors.init(web)
     web.register_blueprint(health.pages)

@@ -14,6 +14,7 @@ from flask_babel import (
     format_date,
     format_datetime,
     format_decimal,
+    format_time,
     format_timedelta,
 )
 
@@ -52,10 +53,10 @@ TONES = {
 
 def init(web: Flask) -> None:
     """Teach Jinja the filters, and Flask-Babel the visitor's zone and language."""
-    Babel(web, locale_selector=_locale, timezone_selector=_time_zone)
+    Babel(web, locale_selector=_locale, timezone_selector=time_zone)
     web.jinja_env.filters.update(
         time=write_time, day=write_day, duration=write_duration, count=format_decimal,
-        ago=write_ago, field_name=field_name,
+        ago=write_ago, span=write_span, field_name=field_name,
         tone=lambda state: TONES.get(state, "calm"),
         kind=lambda kind: KINDS.get(kind, str(kind).capitalize()),
     )  # fmt: skip
@@ -77,7 +78,8 @@ def _locale() -> str:
     return _setting("language")
 
 
-def _time_zone() -> ZoneInfo:
+def time_zone() -> ZoneInfo:
+    """Return the visitor's zone."""
     return ZoneInfo(_setting("time_zone"))
 
 
@@ -125,6 +127,14 @@ def write_ago(value: Any) -> str:
     if found is None:
         return "—"
     return str(format_timedelta(found - core().clock.now(), add_direction=True))
+
+
+def write_span(first: datetime, last: datetime) -> str:
+    """Return from when to when, the day said once if it is the same."""
+    zone = time_zone()
+    if first.astimezone(zone).date() == last.astimezone(zone).date():
+        return f"{format_datetime(first, 'medium')} – {format_time(last, 'short')}"
+    return f"{format_datetime(first, 'short')} – {format_datetime(last, 'short')}"
 
 
 def write_duration(seconds: float | None) -> str:

@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, current_app, request, url_for
+from flask import Flask, current_app, g, request, url_for
+
+from crmsync.services import browsing
+from webapp import builtin, session
+from webapp.wiring import core
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +23,14 @@ class Entry:
     Attributes:
         endpoint: of the page it leads to.
         belongs: blueprints whose pages it stands for.
+        counts: the number of things that wait for the visitor stands beside it.
     """
 
     label: str
     icon: str
     endpoint: str
     belongs: tuple[str, ...]
+    counts: bool = False
 
     @property
     def exists(self) -> bool:
@@ -54,10 +60,20 @@ BAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     ),
     (
         "Integration",
-        (Entry("Sync History", "clock-history", "history.listing", ("history",)),),
+        (
+            Entry("Inbox", "inbox", "inbox.listing", ("inbox",), counts=True),
+            Entry(
+                "Sync History",
+                "clock-history",
+                "history.listing",
+                ("history", "trace"),
+            ),
+        ),
     ),
 )
 TOOLS = (Entry("Options", "sliders", "options.general", ("options", "services")),)
+
+_SERVICES = "services.listing"
 
 
 def init(web: Flask) -> None:
@@ -66,4 +82,18 @@ def init(web: Flask) -> None:
 
 
 def _context() -> dict[str, Any]:
-    return {"bar": BAR, "tools": TOOLS}
+    known = current_app.view_functions
+    return {
+        "bar": BAR,
+        "tools": TOOLS,
+        "waiting_count": _waiting_count,
+        "crm_has_pages": "contacts.detail" in known and builtin.is_here(),
+        "services_url": url_for(_SERVICES) if _SERVICES in known else "",
+    }
+
+
+def _waiting_count() -> int:
+    """Return how many things wait for the visitor; asked once a page."""
+    if "waiting_count" not in g:
+        g.waiting_count = browsing.waiting_count(core(), session.user())
+    return int(g.waiting_count)

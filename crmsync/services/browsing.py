@@ -15,7 +15,7 @@ from crmsync.engine.report import CycleState
 from crmsync.errors import UsageError
 from crmsync.services import settings
 from crmsync.services.app import App
-from crmsync.services.reporting import item_json
+from crmsync.services.reporting import item_json, record_id_in
 from crmsync.services.telling import cycle_json
 from crmsync.storage import cyclelist, history, itemlist, people
 from crmsync.storage.cyclelist import CycleQuery, Place, Quiet
@@ -85,6 +85,32 @@ def item_seen_by(app: App, viewer: User, item_id: str) -> tuple[Any, Any] | None
         return None
     cycle = cycle_seen_by(app, viewer, item.cycle_id)
     return None if cycle is None else (item, cycle)
+
+
+def knows_record(app: App, viewer: User, text: str) -> bool:
+    """Whether synchronisation did something to the record that a text names."""
+    return bool(story(app, viewer, record_id_in(text), limit=1))
+
+
+def story(
+    app: App, viewer: User, record_id: str, limit: int = 500
+) -> list[dict[str, Any]]:
+    """Return what synchronisation did to a record, newest first (HIS-4)."""
+    if not record_id:
+        return []
+    is_google = record_id.startswith("people/")
+    rows = itemlist.about(
+        app.database,
+        people.pair_ids(app.database, "contacts", scope(viewer)),
+        crm_id="" if is_google else record_id,
+        google_id=record_id if is_google else "",
+        limit=limit,
+    )
+    return [
+        item_json(row, row.kind)
+        | {"cycle_id": row.cycle_id, "is_dry": row.is_dry, "user": row.email}
+        for row in rows
+    ]
 
 
 # ------------------------------------------------------------------ the list

@@ -38,9 +38,9 @@ def list_cycles(
     limit: int = 50,
 ) -> Sequence[Any]:
     """Return cycles, newest first."""
-    statement = select(t.cycles, t.users.c.email).join(
-        t.users, t.users.c.id == t.cycles.c.user_id
-    )
+    statement = select(
+        t.cycles, t.users.c.email, t.users.c.name.label("user_name")
+    ).join(t.users, t.users.c.id == t.cycles.c.user_id)
     for column, value in (
         (t.cycles.c.id, cycle_id),
         (t.cycles.c.user_id, user_id),

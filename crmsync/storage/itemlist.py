@@ -81,8 +81,9 @@ def about(
     with database.read() as connection:
         for pair_id in pair_ids:
             statement = (
-                select(t.items, t.cycles.c.is_dry, t.cycles.c.kind)
+                select(t.items, t.cycles.c.is_dry, t.cycles.c.kind, t.users.c.email)
                 .join(t.cycles, t.cycles.c.id == _ITEM.cycle_id)
+                .join(t.users, t.users.c.id == t.cycles.c.user_id)
                 .where(_ITEM.pair_id == pair_id, column == value)
                 .order_by(_ITEM.id.desc())
                 .limit(limit)

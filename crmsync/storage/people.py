@@ -204,14 +204,6 @@ def pair_of(database: Database, user_id: str, kind: str) -> Pair:
         )
 
 
-def find_pair(database: Database, user_id: str, kind: str) -> Pair | None:
-    """Return the pair of a user and a kind if there is one; nothing is made."""
-    mine = (t.pairs.c.user_id == user_id, t.pairs.c.kind == kind)
-    with database.read() as connection:
-        row = connection.execute(select(t.pairs).where(*mine)).first()
-    return None if row is None else _pair(row)
-
-
 def pair_ids(database: Database, kind: str, user_id: str = "") -> list[str]:
     """Return the ids of the pairs of a kind; one user's, or everybody's."""
     statement = select(t.pairs.c.id).where(t.pairs.c.kind == kind)

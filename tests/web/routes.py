@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from crmsync.services import ordering
 from crmsync.services.syncing import Order, run_kinds
 from crmsync.storage.people import User
+from tests.web.scenes import add_cycle, add_item, conflict
 from tests.web.site import Site
 
 UNKNOWN = "nothing-has-this-id"
@@ -54,10 +55,30 @@ def a_preview(site: Site, user: User) -> str:
     return str(run_kinds(site.app, user, ["contacts"], order)[0]["id"])
 
 
+def _cycle(site: Site, user: User) -> str:
+    return add_cycle(site, user, state="held", objection="first_cycle")
+
+
+def _item(site: Site, user: User) -> str:
+    return add_item(
+        site, add_cycle(site, user), changes=[conflict()], has_conflict=True
+    )
+
+
+_CYCLE = Record("cycle_id", _cycle)
+_ITEM = Record("item_id", _item)
+
 RECORDS: dict[str, Record] = {
     "orders.show": Record("order_id", an_order),
     "orders.state": Record("order_id", an_order),
     "options.preview": Record("cycle_id", a_preview),
+    "history.detail": _CYCLE,
+    "history.detail_json": _CYCLE,
+    "history.approve": _CYCLE,
+    "history.reject": _CYCLE,
+    "history.restore": _ITEM,
+    "history.retry": _ITEM,
+    "history.resolve": _ITEM,
 }
 """Routes of records, by endpoint."""
 

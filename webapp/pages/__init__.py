@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from webapp.pages import home, options, orders, services, signin
+from webapp.pages import (
+    history,
+    home,
+    inbox,
+    options,
+    orders,
+    services,
+    signin,
+    trace,
+)
 
 BLUEPRINTS = (
     home.pages,
@@ -10,4 +19,7 @@ BLUEPRINTS = (
     options.pages,
     services.pages,
     orders.pages,
+    history.pages,
+    inbox.pages,
+    trace.pages,
 )

@@ -70,5 +70,5 @@ def result_url(order: PlacedOrder) -> str:
     if order.what == ordering.What.PREVIEW.value:
         return url_for("options.preview", cycle_id=order.cycle_id)
     if "history.detail" in current_app.view_functions and order.cycle_id:
-        return url_for("history.detail", cycle_id=order.cycle_id)
+        return url_for("history.detail", cycle_id=order.cycle_id, done=order.what)
     return url_for("options.general")
