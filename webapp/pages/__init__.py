@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from webapp.pages import (
-    history,
+    cycle,
     home,
     inbox,
     options,
@@ -19,7 +19,7 @@ BLUEPRINTS = (
     options.pages,
     services.pages,
     orders.pages,
-    history.pages,
+    cycle.pages,  # the list's own as well: both make the blueprint `history`
     inbox.pages,
     trace.pages,
 )

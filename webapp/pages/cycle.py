@@ -14,10 +14,11 @@ from crmsync.services.ordering import What
 from crmsync.storage import itemlist, people
 from crmsync.storage.itemlist import ItemQuery
 from webapp import builtin, session
-from webapp.pages.history import pages
+from webapp.pages import history as listing
 from webapp.tables import TableState, table_state
 from webapp.wiring import core
 
+pages = listing.pages
 PAGE = 50
 ACTIONS = ("create", "update", "delete", "link", "unlink", "restore", "skip")
 ITEM_STATES = ("done", "failed", "held", "planned", "sent", "skipped", "unknown")
@@ -56,12 +57,12 @@ def detail(cycle_id: str) -> Any:
     rows, previous, following = _items_page(cycle_id, state)
     items = [reporting.item_json(item, row.kind) | {"row": item} for item in rows]
     builtin.add_facts(items)
-    tally = itemlist.tallies(core().database, [cycle_id])[cycle_id]
+    numbers = itemlist.tallies(core().database, [cycle_id])[cycle_id]
     return render_template(
         "history/cycle.html",
         cycle=browsing.row_json(core(), row),
         items=items,
-        tally=tally,
+        numbers=numbers,
         state=state,
         previous=previous,
         next=following,
