@@ -20,12 +20,13 @@ def settings() -> None:
 def list_settings() -> None:
     """List all settings, with their global values."""
     from crmsync.services import settings as service
+    from crmsync.services.settings_table import SETTINGS
     from crmsync.storage import people
 
     with app() as wired:
         rows = [
             [s.name, service.get(wired, s.name), " | ".join(s.values), s.means]
-            for s in service.SETTINGS
+            for s in SETTINGS
         ]
         table(rows, ["Setting", "Value", "Values", "Means"])
         names = {u.user_id: u.email for u in people.users(wired.database)}

@@ -61,7 +61,7 @@ def init(web: Flask) -> None:
         kind=lambda kind: KINDS.get(kind, str(kind).capitalize()),
     )  # fmt: skip
     web.jinja_env.globals["assets"] = version("crm-sync-for-gmail")
-    web.context_processor(lambda: {"theme": _theme()})
+    web.context_processor(lambda: {"theme": _theme(), "now": core().clock.now()})
 
 
 def _setting(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crmsync.errors import UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App
-from crmsync.services.settings import KINDS
+from crmsync.services.settings_table import KINDS
 from crmsync.storage import leases, people, websessions
 from crmsync.storage.people import User
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from crmsync.engine.report import CycleState
 from crmsync.errors import UsageError
-from crmsync.services import settings
 from crmsync.services.app import App
 from crmsync.services.reporting import item_json, record_id_in
+from crmsync.services.settings_table import KINDS
 from crmsync.services.telling import cycle_json
 from crmsync.storage import cyclelist, history, itemlist, people
 from crmsync.storage.cyclelist import CycleQuery, Place, Quiet
@@ -206,7 +206,7 @@ def _query(app: App, viewer: User, wish: Wish) -> CycleQuery:
     if user_id:
         shown = [user for user in shown if user.user_id == user_id]
     shown.sort(key=lambda user: ((user.name or user.email).casefold(), user.email))
-    kinds = [wish.kind] if wish.kind else sorted(settings.KINDS)
+    kinds = [wish.kind] if wish.kind else sorted(KINDS)
     pairs = [(user, kind) for kind in kinds for user in shown]
     buckets: dict[str, tuple[str, ...]] = {
         "job": tuple(f"{user.user_id}:{kind}" for user, kind in pairs),

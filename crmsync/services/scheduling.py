@@ -17,6 +17,7 @@ from crmsync.errors import UsageError
 from crmsync.services import auditing, settings
 from crmsync.services.app import App
 from crmsync.services.runs import SERVICE_OF
+from crmsync.services.settings_table import KINDS
 from crmsync.services.syncing import READY_KINDS, check_allowed
 from crmsync.services.telling import cycle_json
 from crmsync.storage import history, leases, people, queueing
@@ -66,7 +67,7 @@ class KindState:
 def kind_states(app: App, user: User) -> list[KindState]:
     """Return how each kind of a user is doing."""
     allowed = settings.allowed_kinds(app, user.user_id)
-    return [_kind_state(app, user, kind, allowed) for kind in settings.KINDS]
+    return [_kind_state(app, user, kind, allowed) for kind in KINDS]
 
 
 def _kind_state(app: App, user: User, kind: str, allowed: Sequence[str]) -> KindState:
@@ -164,7 +165,7 @@ def _check_named(
     app: App, user: User, kind: str, states: Mapping[str, KindState]
 ) -> None:
     if kind not in states:
-        known = ", ".join(settings.KINDS)
+        known = ", ".join(KINDS)
         raise UsageError(f"There is no kind {kind!r}; kinds are {known}.")
     check_allowed(app, user, kind)
     if states[kind].problem:
@@ -195,8 +196,8 @@ def resume(app: App, user: User, kind: str, *, actor: str) -> None:
 
 
 def _set_paused(app: App, user: User, kind: str, actor: str, *, is_paused: bool) -> str:
-    if kind not in settings.KINDS:
-        known = ", ".join(settings.KINDS)
+    if kind not in KINDS:
+        known = ", ".join(KINDS)
         raise UsageError(f"There is no kind {kind!r}; kinds are {known}.")
     check_allowed(app, user, kind)
     pair = people.pair_of(app.database, user.user_id, kind)

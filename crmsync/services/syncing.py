@@ -24,6 +24,7 @@ from crmsync.errors import (
 from crmsync.services import pacing, settings
 from crmsync.services.app import App
 from crmsync.services.runs import SERVICE_OF, Shape, build_run, held_lease, never
+from crmsync.services.settings_table import KINDS
 from crmsync.services.telling import cycle_json
 from crmsync.storage import cycles, history, leases, people
 from crmsync.storage.leases import Lease
@@ -87,8 +88,8 @@ def _chosen_kinds(app: App, user: User, kinds: Sequence[str]) -> list[str]:
     if not kinds:
         return [kind for kind in allowed if kind in READY_KINDS]
     for kind in kinds:
-        if kind not in settings.KINDS:
-            known = ", ".join(settings.KINDS)
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
             raise UsageError(f"There is no kind {kind!r}; kinds are {known}.")
         if kind not in allowed:
             check_allowed(app, user, kind)

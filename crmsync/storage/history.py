@@ -19,7 +19,8 @@ def cycle_row(database: Database, cycle_id: str) -> Any:
     Raises:
         UsageError: if there is none.
     """
-    rows = list_cycles(database, cycle_id=cycle_id, limit=1)
+    # Without an id, `list_cycles` would return the newest cycle of anybody.
+    rows = list_cycles(database, cycle_id=cycle_id, limit=1) if cycle_id else ()
     if not rows:
         raise UsageError(
             f"There is no cycle {cycle_id}.",

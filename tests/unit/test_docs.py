@@ -9,7 +9,7 @@ import pytest
 
 from cli import main
 from crmsync.config import load_config
-from crmsync.services.settings import SETTINGS
+from crmsync.services.settings_table import SETTINGS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -26,7 +26,9 @@ from crmsync.services import (
     settings,
 )
 from crmsync.services.runs import SERVICE_OF
+from crmsync.services.settings_table import LANGUAGES
 from crmsync.storage import people
+from crmsync.storage.people import User
 from webapp import choices, session
 from webapp.security import limited
 from webapp.wiring import core
@@ -54,12 +56,11 @@ def general() -> str:
         pair=pair,
         has_lost_group=bool(pair.group_id)
         and pair.group_id not in {group.group_id for group in groups},
-        now=app.clock.now(),
         history_url=_history_url if _has_history() else None,
         is_fixed=pair.is_accepted and not who.is_admin,
         values=values,
         zones=choices.time_zones(),
-        languages=settings.LANGUAGES,
+        languages=LANGUAGES,
         regions=choices.regions(Locale.parse(values["language"])),
     )
 
@@ -148,22 +149,18 @@ def ask_preview(kind: str) -> Response:
 @pages.post(f"{_KIND}/accept")
 def accept(kind: str) -> Response:
     """Order the first cycle that a preview announced."""
-    return _order(kind, "accept", {"cycle": request.form.get("cycle", "")})
+    seen = request.form.get("cycle", "")
+    _, owner = _planned_cycle(seen)
+    if owner.user_id != session.user().user_id:
+        abort(404)
+    return _order(kind, "accept", {"cycle": seen})
 
 
 @pages.get("/preview/<cycle_id>")
 def preview(cycle_id: str) -> Any:
     """Show what a cycle would do, with counts and items."""
-    app = core()
-    try:
-        cycle = reporting.cycle_detail(app, cycle_id, limit=_SHOWN_ITEMS + 1)
-        owner = people.user_by_email(app.database, cycle["user"])
-    except UsageError:
-        abort(404)
-    session.require_owner(owner.user_id)
-    if not (cycle["dry_run"] or cycle["state"] == "held"):
-        abort(404)
-    pair = people.seen_pair(app.database, owner.user_id, cycle["kind"])
+    cycle, owner = _planned_cycle(cycle_id, _SHOWN_ITEMS + 1)
+    pair = people.seen_pair(core().database, owner.user_id, cycle["kind"])
     return render_template(
         "options/preview.html",
         cycle=cycle,
@@ -173,6 +170,20 @@ def preview(cycle_id: str) -> Any:
         is_first=not pair.is_accepted,
         history_url=_history_url(cycle_id),
     )
+
+
+def _planned_cycle(cycle_id: str, limit: int = 1) -> tuple[dict[str, Any], User]:
+    """Return a dry or held cycle with its user, if the visitor may see it."""
+    app = core()
+    try:
+        cycle = reporting.cycle_detail(app, cycle_id, limit=limit)
+        owner = people.user_by_email(app.database, cycle["user"])
+    except UsageError:
+        abort(404)
+    session.require_owner(owner.user_id)
+    if not (cycle["dry_run"] or cycle["state"] == "held"):
+        abort(404)
+    return cycle, owner
 
 
 def _order(kind: str, what: str, detail: dict[str, Any] | None = None) -> Response:
