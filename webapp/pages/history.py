@@ -20,8 +20,9 @@ from flask import (
     url_for,
 )
 
-from crmsync.services import browsing, settings
+from crmsync.services import browsing
 from crmsync.services.browsing import CyclePage, Wish
+from crmsync.services.settings_table import KINDS
 from crmsync.storage import cyclelist, people
 from webapp import formats, session
 from webapp.paths import FRAMES, frame_bounds, read_place, write_place
@@ -66,7 +67,7 @@ def read_state() -> TableState:
     """Return what the URL says about the list."""
     state = table_state(cyclelist.SORTS, _FILTERS, default="-started")
     known = {
-        "kind": settings.KINDS,
+        "kind": KINDS,
         "state": STATES,
         "frame": tuple(FRAMES),
         "errors": ("1",),

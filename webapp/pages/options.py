@@ -8,7 +8,6 @@ from babel import Locale
 from flask import (
     Blueprint,
     abort,
-    current_app,
     flash,
     redirect,
     render_template,
@@ -56,7 +55,6 @@ def general() -> str:
         pair=pair,
         has_lost_group=bool(pair.group_id)
         and pair.group_id not in {group.group_id for group in groups},
-        history_url=_history_url if _has_history() else None,
         is_fixed=pair.is_accepted and not who.is_admin,
         values=values,
         zones=choices.time_zones(),
@@ -168,7 +166,6 @@ def preview(cycle_id: str) -> Any:
         is_cut=len(cycle["items"]) > _SHOWN_ITEMS,
         is_own=owner.user_id == session.user().user_id,
         is_first=not pair.is_accepted,
-        history_url=_history_url(cycle_id),
     )
 
 
@@ -190,15 +187,6 @@ def _order(kind: str, what: str, detail: dict[str, Any] | None = None) -> Respon
     who = session.user()
     order_id = ordering.place(core(), who, kind, what, actor=who.email, detail=detail)
     return redirect(url_for("orders.show", order_id=order_id))
-
-
-def _history_url(cycle_id: str) -> str:
-    """Return the cycle's page in Sync History, "" if this version has none."""
-    return url_for("history.detail", cycle_id=cycle_id) if _has_history() else ""
-
-
-def _has_history() -> bool:
-    return "history.detail" in current_app.view_functions
 
 
 def _back() -> Response:

@@ -7,7 +7,6 @@ from typing import Any
 from flask import (
     Blueprint,
     abort,
-    current_app,
     jsonify,
     redirect,
     render_template,
@@ -69,6 +68,6 @@ def result_url(order: PlacedOrder) -> str:
     """Return the page of the cycle that an order led to."""
     if order.what == ordering.What.PREVIEW.value:
         return url_for("options.preview", cycle_id=order.cycle_id)
-    if "history.detail" in current_app.view_functions and order.cycle_id:
+    if order.cycle_id:
         return url_for("history.detail", cycle_id=order.cycle_id, done=order.what)
     return url_for("options.general")
