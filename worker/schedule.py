@@ -16,7 +16,7 @@ import structlog
 from crmsync.errors import CrmSyncError
 from crmsync.services import alerting, scheduling
 from crmsync.services.app import App
-from crmsync.storage import orders, queueing
+from crmsync.storage import flows, orders, queueing, websessions
 
 _SILENCE = 3
 """Ticks after which a scheduler counts as gone."""
@@ -65,6 +65,7 @@ class Scheduler:
             return []
         if now - self._tidied_at >= _HOUSEKEEPING:
             orders.forget_before(self._app.database, now - _ORDERS_KEPT)
+            websessions.forget_expired(self._app.database, now)
             self._tidied_at = now
         rung = scheduling.tick(self._app)
         if rung:
@@ -72,5 +73,6 @@ class Scheduler:
         if now - self._told_at >= _ALERTS:
             # After the ringing: a mail server may take its time.
             self._told_at = now
+            flows.forget_expired(self._app.database, now)
             alerting.look(self._app)
         return rung

@@ -209,3 +209,10 @@ def use_sign_in(
         row = connection.execute(select(table.c.secret).where(theirs)).first()
         connection.execute(delete(table).where(theirs))
     return str(row.secret) if row is not None else None
+
+
+def forget_expired(database: Database, now: datetime) -> None:
+    """Drop what was not finished in time: no grant waits longer (AUTH-3)."""
+    with database.write() as connection:
+        for table in (t.oauth_flows, t.sign_in_flows):
+            connection.execute(delete(table).where(table.c.expires_at < now))

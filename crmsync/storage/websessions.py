@@ -31,10 +31,9 @@ class WebSession:
 def open_session(
     database: Database, secret: str, user_id: str, now: datetime, expires_at: datetime
 ) -> None:
-    """Store a new session; expired ones are dropped on the way."""
+    """Store a new session."""
     table = t.web_sessions
     with database.write() as connection:
-        connection.execute(delete(table).where(table.c.expires_at < now))
         connection.execute(
             table.insert().values(
                 secret_hash=digest(secret),
@@ -69,6 +68,13 @@ def touch_session(database: Database, secret: str, now: datetime) -> None:
             .where(table.c.secret_hash == digest(secret))
             .values(seen_at=now)
         )
+
+
+def forget_expired(database: Database, now: datetime) -> None:
+    """Drop sessions whose time is over."""
+    table = t.web_sessions
+    with database.write() as connection:
+        connection.execute(delete(table).where(table.c.expires_at < now))
 
 
 def end_session(database: Database, secret: str) -> None:

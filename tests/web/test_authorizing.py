@@ -23,6 +23,7 @@ from tests.web.consent import (
 )
 from tests.web.site import ANNA, BEN, Site, Visitor
 from tests.web.test_sign_in import TurnedClock
+from worker.schedule import Scheduler
 
 Found = tuple[Site, Visitor]
 
@@ -244,6 +245,36 @@ def test_after_ten_minutes_nothing_is_stored(
     connections, _ = stored(site)
     site.close()
     assert connections == 0
+
+
+@pytest.mark.rule("AUTH-3")
+def test_a_grant_that_nobody_confirms_is_deleted_and_so_are_ended_sessions(
+    tmp_path: Path, box: SandboxServer
+) -> None:
+    clock = TurnedClock()
+    site = Site(tmp_path, box.url, clock=clock)
+    site.add_user(ANNA)
+    anna = site.visitor(ANNA)
+    consent(anna, box)
+    site.visitor().post("/login/google")
+    scheduler = Scheduler(site.app)
+
+    def rows() -> list[int]:
+        tables = (t.oauth_flows, t.sign_in_flows, t.web_sessions)
+        with site.app.database.read() as connection:
+            return [len(connection.execute(select(table)).all()) for table in tables]
+
+    scheduler.tick()
+    before = rows()
+    clock.time += timedelta(minutes=10, seconds=1)
+    scheduler.tick()
+    later = rows()
+    clock.time += timedelta(days=7)
+    scheduler.tick()
+    last = rows()
+
+    site.close()
+    assert (before, later, last) == ([1, 1, 1], [0, 0, 1], [0, 0, 0])
 
 
 @pytest.mark.rule("AUTH-4")
