@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, cast
 
 import sqlalchemy as sa
-from sqlalchemy import Connection, bindparam, insert, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, insert, select, tuple_
 
 from crm import feed
 from crm.common import EVERYONE, NOBODY, Author, chunks, new_id, visible
@@ -83,6 +83,12 @@ _COLUMNS = (
     Account.modified_at,
 )
 _SELECT = select(*_COLUMNS)
+
+
+def account_select() -> Select[Any]:
+    """Return the query whose rows are the arguments of `AccountRow`."""
+    statement: Any = _SELECT
+    return cast("Select[Any]", statement)
 
 
 def read(conn: Connection, ids: Sequence[str]) -> list[AccountRow]:

@@ -111,7 +111,7 @@ def page(
 ) -> list[ContactRow]:
     """Return contacts in the order of ids; `after` is the last id that was seen."""
     statement = (
-        _visible_contacts(viewer)
+        visible_contacts(viewer)
         .where(Contact.id > after)
         .order_by(Contact.id)
         .limit(limit)
@@ -148,9 +148,9 @@ def search(
     the last contact that was seen.
     """
     statement = (
-        _visible_contacts(viewer)
+        visible_contacts(viewer)
         .where(tuple_(Contact.name_key, Contact.id) > tuple_(*after))
-        .where(*(_has_word(word) for word in fold(text).split()))
+        .where(*(has_word(word) for word in fold(text).split()))
         .order_by(Contact.name_key, Contact.id)
         .limit(limit)
     )
@@ -168,18 +168,20 @@ def account_contacts(
 ) -> list[ContactRow]:
     """Return the contacts of an account by name."""
     statement = (
-        _visible_contacts(viewer)
+        visible_contacts(viewer)
         .where(Contact.account_id == account_id)
         .order_by(Contact.name_key, Contact.id)
     )
     return [from_row(row) for row in conn.execute(statement)]
 
 
-def _visible_contacts(viewer: str | None) -> Select[Any]:
+def visible_contacts(viewer: str | None) -> Select[Any]:
+    """Return the query of the live contacts that a user sees."""
     return contact_select().where(_LIVE, *visible(Contact.owner, viewer))
 
 
-def _has_word(word: str) -> ColumnElement[bool]:
+def has_word(word: str) -> ColumnElement[bool]:
+    """Return the condition that a folded word occurs in what `search` looks at."""
     with_address = select(ContactAddress.contact_id).where(
         ContactAddress.address.contains(word, autoescape=True)
     )

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from crm import contacts, feed, groups
 from crm.common import NOBODY, Author
-from crm.errors import BadValue
+from crm.errors import BadValue, VersionMismatch
 from crm.fields import EMAILS, FIELDS, LIMITS, PLACE_PARTS, PLACES, is_custom
 from crm.folding import address_key
-from crm.rows import ContactRow
+from crm.rows import ContactRow, full_values
 
 _PLACE_FIELDS = tuple(f"{place}_{part}" for place in PLACES for part in PLACE_PARTS)
 
@@ -31,7 +31,13 @@ class Merged:
 
 
 def merge(
-    conn: Connection, keep_id: str, *, lose_id: str, by: Author = NOBODY
+    conn: Connection,
+    keep_id: str,
+    *,
+    lose_id: str,
+    chosen: Mapping[str, str] | None = None,
+    versions: tuple[int, int] | None = None,
+    by: Author = NOBODY,
 ) -> Merged:
     """Merge two contacts: the loser fills empty slots, its memberships move.
 
@@ -39,16 +45,33 @@ def merge(
     put one after the other. A survivor without a company takes the loser's account.
     The loser becomes a tombstone that names the survivor.
 
+    Args:
+        conn: the open unit of work.
+        keep_id: the survivor.
+        lose_id: the other one.
+        chosen: values that a person chose, by field; they come before the rules. The
+            company is one of the two contacts'.
+        versions: of the survivor and the other one, as the person saw them.
+        by: who merges.
+
     Raises:
-        BadValue: if both are the same contact.
+        BadValue: if both are the same contact, or the CRM cannot hold a value.
         NotFound: if one of them does not exist.
+        VersionMismatch: if one of them was changed since.
     """
     if keep_id == lose_id:
         raise BadValue("contact", "cannot be merged with itself")
     feed.lock(conn)
     keep, lose = contacts.get(conn, keep_id), contacts.get(conn, lose_id)
+    for row, version in zip((keep, lose), versions or (), strict=False):
+        if row.version != version:
+            raise VersionMismatch(row)
     values, left_out = merge_values(keep.values, lose.values)
+    values = full_values({**values, **(chosen or {})}, values["company"])
     takes_account = not keep.values["company"] and bool(lose.values["company"])
+    if chosen is not None and "company" in chosen:
+        takes_account = chosen["company"] != keep.values["company"]
+    values["company"] = (lose if takes_account else keep).values["company"]
     account_id = lose.account_id if takes_account else keep.account_id
     memberships = groups.groups_of(conn, [lose_id]).get(lose_id, [])
     contacts.bury(conn, [lose_id], merged_into=keep_id, by=by)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, case, select
+from sqlalchemy import Select, case, select
 
 from crm.accounts import AccountRow, AccountRule
 from crm.common import EVERYONE
@@ -106,7 +106,7 @@ def contact_select() -> Select[Any]:
     return select(*columns).join(Account, Account.id == Contact.account_id)
 
 
-def from_row(row: Row[Any]) -> ContactRow:
+def from_row(row: Sequence[Any]) -> ContactRow:
     """Read a row of `contact_select`."""
     head, cells = row[: len(_HEAD)], list(row[len(_HEAD) :])
     birthday: date | None = cells[_BIRTHDAY]

@@ -9,12 +9,15 @@ from typing import Any
 from flask import abort, g
 from sqlalchemy import Connection
 
-from crm import accounts, contacts, users
-from crm.accounts import AccountRow
-from crm.common import Author
+from crm import accounts, contacts, groups, users
+from crm.accounts import AccountRow, AccountRule
+from crm.common import EVERYONE, Author
 from crm.errors import CrmError
+from crm.groups import GroupRow
+from crm.rows import ContactRow
 from crmsync.errors import UsageError
 from crmsync.records.contacts import facts
+from crmsync.services import settings
 from webapp import session
 from webapp.wiring import core
 
@@ -69,6 +72,42 @@ def sentence(error: CrmError) -> str:
     """Return a refusal as a sentence."""
     text = str(error)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def contact_or_404(connection: Connection, viewer: str, contact_id: str) -> ContactRow:
+    """Return a live contact that the visitor sees."""
+    found = contacts.read(connection, [contact_id], viewer=viewer)
+    if not found or found[0].deleted:
+        abort(404)
+    return found[0]
+
+
+def account_or_404(connection: Connection, viewer: str, account_id: str) -> AccountRow:
+    """Return an account that the visitor sees."""
+    found = accounts.read(connection, [account_id])
+    if not found or found[0].owner not in {EVERYONE, viewer}:
+        abort(404)
+    return found[0]
+
+
+def group_or_404(connection: Connection, viewer: str, group_id: str) -> GroupRow:
+    """Return a group that the visitor sees."""
+    found = groups.get(connection, group_id)
+    if found is None or found.owner not in {EVERYONE, viewer}:
+        abort(404)
+    return found
+
+
+def account_rule(author: Author) -> AccountRule:
+    """Return how a person's new contacts get their accounts; they are asked (CON-9)."""
+    wanted = settings.account_defaults(core())
+    return AccountRule(
+        manager=author.user_id,
+        type=wanted.account_type,
+        status=wanted.status,
+        owner=wanted.owner,
+        ambiguous="hold",
+    )
 
 
 def add_facts(items: list[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -55,7 +55,7 @@ def init(web: Flask) -> None:
     """Teach Jinja the filters, and Flask-Babel the visitor's zone and language."""
     Babel(web, locale_selector=_locale, timezone_selector=time_zone)
     web.jinja_env.filters.update(
-        time=write_time, day=write_day, duration=write_duration, count=format_decimal,
+        time=write_time, day=write_day, date=write_date, duration=write_duration, count=format_decimal,
         ago=write_ago, span=write_span, field_name=field_name,
         tone=lambda state: TONES.get(state, "calm"),
         kind=lambda kind: KINDS.get(kind, str(kind).capitalize()),
@@ -118,7 +118,20 @@ def _field_labels() -> dict[str, str]:
 def write_day(value: Any) -> str:
     """Return a date in the visitor's zone."""
     found = as_time(value)
-    return format_date(found) if found else "—"
+    # Flask-Babel's own conversion knows no zones of the standard library.
+    local = found.astimezone(time_zone()).date() if found else None
+    return format_date(local, rebase=False) if local else "—"
+
+
+def write_date(value: str) -> str:
+    """Return a calendar's day, e.g. a birthday, which is the same in every zone.
+
+    A text that is none is returned as it is.
+    """
+    try:
+        return str(format_date(date.fromisoformat(value), "long", rebase=False))
+    except ValueError:
+        return value
 
 
 def write_ago(value: Any) -> str:

@@ -52,7 +52,8 @@ BAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
     (
         "CRM",
         (
-            Entry("Contacts", "people", "contacts.listing", ("contacts", "groups")),
+            Entry("Contacts", "people", "contacts.listing", ("contacts",)),
+            Entry("Groups", "collection", "groups.listing", ("groups",)),
             Entry("Leads", "person-plus", "leads.listing", ("leads",)),
             Entry("Accounts", "building", "accounts.listing", ("accounts",)),
             Entry("Activities", "calendar3", "activities.listing", ("activities",)),

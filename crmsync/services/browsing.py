@@ -113,6 +113,46 @@ def story(
     ]
 
 
+def links_of(app: App, viewer: User, crm_id: str) -> list[dict[str, Any]]:
+    """Return a contact's links: the viewer's own, or for an admin everybody's."""
+    pairs = people.pair_ids(app.database, "contacts", scope(viewer))
+    owners = {user.user_id: user for user in people.users(app.database)}
+    return [
+        {
+            "user": owners[link.pair_id.partition(":")[0]],
+            "google_id": link.google_id,
+            "base": link.crm_base,
+            "google_base": link.google_base,
+            "made_by_sync": link.created_in,
+            "waits": link.has_sends,
+        }
+        for link in itemlist.links_of(app.database, pairs, [crm_id])
+    ]
+
+
+def sync_marks(
+    app: App, viewer: User, memberships: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Return how contacts stand with the viewer's Google: `linked`, `waits` or "".
+
+    Args:
+        app: the wired process.
+        viewer: who looks.
+        memberships: the ids of their groups, by contact.
+    """
+    pair = people.seen_pair(app.database, viewer.user_id, "contacts")
+    linked = {
+        link.crm_id
+        for link in itemlist.links_of(app.database, [pair.pair_id], [*memberships])
+    }
+    return {
+        crm_id: "linked"
+        if crm_id in linked
+        else ("waits" if pair.group_id and pair.group_id in groups else "")
+        for crm_id, groups in memberships.items()
+    }
+
+
 # ------------------------------------------------------------------ the list
 
 

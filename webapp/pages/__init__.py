@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from webapp.pages import (
+    companies,
     cycle,
+    groups,
     home,
     inbox,
+    merging,
     options,
     orders,
     services,
@@ -22,4 +25,7 @@ BLUEPRINTS = (
     cycle.pages,  # the list's own as well: both make the blueprint `history`
     inbox.pages,
     trace.pages,
+    merging.pages,
+    groups.pages,
+    companies.pages,
 )
