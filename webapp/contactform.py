@@ -59,7 +59,12 @@ def input_name(name: str) -> str:
 
 
 def no_control_characters(form: Any, field: Field) -> None:
-    """Refuse what cannot be typed and would be seen by nobody."""
+    """Refuse what cannot be typed and would be seen by nobody.
+
+    What stands in the record already came by synchronisation, and may stay.
+    """
+    if field.data == tidy(field.object_data):
+        return
     kept = "\n\t" if isinstance(field, TextAreaField) else ""
     for letter in field.data or "":
         if letter not in kept and unicodedata.category(letter) in {"Cc", "Cs"}:

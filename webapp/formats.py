@@ -55,7 +55,8 @@ def init(web: Flask) -> None:
     """Teach Jinja the filters, and Flask-Babel the visitor's zone and language."""
     Babel(web, locale_selector=_locale, timezone_selector=time_zone)
     web.jinja_env.filters.update(
-        time=write_time, day=write_day, date=write_date, duration=write_duration, count=format_decimal,
+        time=write_time, day=write_day, date=write_date, duration=write_duration,
+        count=format_decimal,
         ago=write_ago, span=write_span, field_name=field_name,
         tone=lambda state: TONES.get(state, "calm"),
         kind=lambda kind: KINDS.get(kind, str(kind).capitalize()),

@@ -12,6 +12,9 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
+from crm import accounts, contacts, groups, users
+from crm.accounts import AccountRule
+from crm.common import Author
 from crmsync.services import ordering
 from crmsync.services.syncing import Order, run_kinds
 from crmsync.storage.people import User
@@ -65,6 +68,41 @@ def _item(site: Site, user: User) -> str:
     )
 
 
+def _author(site: Site, connection: Any, user: User) -> Author:
+    found = users.get_by_email(connection, user.email)
+    return Author(found.id if found else "")
+
+
+def _contact(site: Site, user: User) -> str:
+    with site.app.database.write() as connection:
+        author = _author(site, connection, user)
+        made = contacts.create(
+            connection,
+            {"first": "Private"},
+            account=AccountRule(),
+            owner=author.user_id,
+            by=author,
+        )
+        return made.id
+
+
+def _account(site: Site, user: User) -> str:
+    with site.app.database.write() as connection:
+        author = _author(site, connection, user)
+        rule = AccountRule(owner=author.user_id)
+        return accounts.create(connection, "Private", rule=rule, by=author).id
+
+
+def _group(site: Site, user: User) -> str:
+    with site.app.database.write() as connection:
+        author = _author(site, connection, user)
+        name = site.app.ids.new()
+        return groups.create(connection, name, owner=author.user_id, by=author).id
+
+
+_CONTACT = Record("contact_id", _contact)
+_ACCOUNT = Record("account_id", _account)
+_GROUP = Record("group_id", _group)
 _CYCLE = Record("cycle_id", _cycle)
 _ITEM = Record("item_id", _item)
 
@@ -72,6 +110,17 @@ RECORDS: dict[str, Record] = {
     "orders.show": Record("order_id", an_order),
     "orders.state": Record("order_id", an_order),
     "options.preview": Record("cycle_id", a_preview),
+    "contacts.detail": _CONTACT,
+    "contacts.sync": _CONTACT,
+    "contacts.edit": _CONTACT,
+    "contacts.save": _CONTACT,
+    "contacts.delete": _CONTACT,
+    "accounts.detail": _ACCOUNT,
+    "accounts.edit": _ACCOUNT,
+    "accounts.save": _ACCOUNT,
+    "groups.detail": _GROUP,
+    "groups.rename": _GROUP,
+    "groups.delete": _GROUP,
     "history.detail": _CYCLE,
     "history.detail_json": _CYCLE,
     "history.approve": _CYCLE,

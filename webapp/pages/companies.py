@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, flash, jsonify, redirect, render_template, request
 from flask import url_for as to
 from wtforms import SelectField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from crm import accounts, users
 from crm import listing as lists
@@ -43,7 +43,7 @@ class AccountForm(Form):
     name = StringField(
         "Name",
         [
-            InputRequired("An account needs a name."),
+            DataRequired("An account needs a name."),
             Length(max=ACCOUNT_NAME_LIMIT),
             no_control_characters,
         ],
