@@ -50,7 +50,11 @@ bench: $(STAMP) ## Requests and ratios of what there is so far
 chaos: $(STAMP) ## Kill real processes at production timings: make chaos KILLS=20
 	$(BIN)/python -m tests.support.chaos $(KILLS)
 
-faults screenshots: ## (come with later issues)
+screenshots: $(STAMP) ## Walk a new user's way and take the pictures of docs/tour.md
+	@tools/need-chromium
+	$(BIN)/python -m tests.support.journey docs/screens
+
+faults: ## (comes with a later issue)
 	@echo "make $@ comes with a later issue; see CHANGELOG.md." && exit 1
 
 clean: ## Remove what was built and cached

@@ -277,7 +277,7 @@ def _stay(wired: Any) -> None:
 def _import(wired: Any, plan: _Plan) -> None:
     from cli import builtin
 
-    files = plan.tables or (_demo_table(),)
+    files = plan.tables or (demo_table(),)
     for path in files:
         result = builtin.import_file(wired, path, USERS[0][0], GROUP)
         plan.say(f"   {path.name}: {result.imported} contacts imported, all selected.")
@@ -288,7 +288,8 @@ def _import(wired: Any, plan: _Plan) -> None:
     plan.say(f"   Ben Ortiz selects {len(shared)} of them, too.")
 
 
-def _demo_table() -> Path:
+def demo_table() -> Path:
+    """Return the demo company's contacts, a CSV file beside its vCards."""
     import importlib.util
 
     spec = importlib.util.find_spec("sandbox")

@@ -128,11 +128,13 @@ def _start_redis(
 def _start_sandbox(
     supervisor: Supervisor, config: Any, environment: Mapping[str, str], port: int
 ) -> None:
-    from cli.demo import NEWCOMER
+    from cli.demo import NEWCOMER, demo_table
 
     folder = config.instance_path / "sandbox"
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--demo"]
     command += ["--data", str(folder), "--account", f"{NEWCOMER[0]}={NEWCOMER[1]}"]
+    # The newcomer knows the same people as Anna: a preview has something to find.
+    command += ["--load", f"{NEWCOMER[0]}={demo_table().with_name('anna.vcf')}"]
     supervisor.add(Child("sandbox", command, environment))
     _await(supervisor, "sandbox", lambda: _listens(("127.0.0.1", port)))
 

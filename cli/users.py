@@ -15,7 +15,10 @@ def user() -> None:
 
 
 def _password(email: str) -> str:
-    value = sys.stdin.readline().rstrip("\n")
+    if sys.stdin.isatty():
+        value = str(click.prompt("Password", hide_input=True))
+    else:
+        value = sys.stdin.readline().rstrip("\n")
     if len(value) < 12:
         raise click.UsageError(f"The password for {email} needs 12 characters or more.")
     return value
