@@ -44,7 +44,7 @@ test: check ## All checks and all tests
 simulate: $(STAMP) ## The seeded simulation: make simulate N=100000
 	$(BIN)/python -m tests.support.simulation $(N)
 
-bench: $(STAMP) ## Requests and ratios of what there is so far
+bench: $(STAMP) ## Requests, time and memory, as ratios; rewrites docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
 chaos: $(STAMP) ## Kill real processes at production timings: make chaos KILLS=20

@@ -418,7 +418,11 @@ class SyncState(Protocol):
         after: str,
         limit: int,
     ) -> Sequence[Item]:
-        """Return items of the running cycle in the order of their ids."""
+        """Return items of the running cycle in the order of their ids.
+
+        Their `changes` need not be loaded. Such an item is stored by `commit` as its
+        row says, with a new state; as `sent` it may differ in `sent_at` only.
+        """
         ...
 
     def planned(self, side: SideName, ids: Sequence[str]) -> frozenset[str]:

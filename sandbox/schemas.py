@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from sandbox.messages import Json
@@ -21,6 +22,7 @@ _KEPT = {("Person", "metadata")}
 _ABSENT = object()
 
 
+@lru_cache(maxsize=4096)
 def snake(name: str) -> str:
     """The proto name of a JSON name, as Google's messages spell it."""
     return _UPPER.sub(r"_\1", name).lower()

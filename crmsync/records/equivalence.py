@@ -6,8 +6,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-import phonenumbers
-
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _NOT_DIALLED = re.compile(r"[^0-9+]")
@@ -20,6 +18,8 @@ def text(value: str, _region: str = "") -> str:
     >>> text("  Jean \t Dupont\r\n")
     'Jean Dupont'
     """
+    if value.isascii() and value.isprintable() and "  " not in value:
+        return value.strip()  # nearly all texts; nothing else is to be folded
     plain = unicodedata.normalize("NFC", value.replace("\r\n", "\n"))
     lines = _SPACES.sub(" ", plain.replace("\r", "\n")).split("\n")
     return _BLANK_LINES.sub("\n\n", "\n".join(line.strip() for line in lines)).strip()
@@ -45,6 +45,8 @@ def phone(value: str, region: str = "US") -> str:
     >>> phone("ask at the desk")
     'ask at the desk'
     """
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(value, region or None)
     except phonenumbers.NumberParseException:

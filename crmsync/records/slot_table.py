@@ -7,7 +7,7 @@ telling type looks for a place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
 
@@ -70,6 +70,7 @@ class Group:
         is_united: linking closes slots that the other side has a value for (CON-22).
         is_singleton: the provider takes one entry at most.
         alike: equal parts that make an entry the one from the base.
+        names: the fields of all slots.
     """
 
     name: str
@@ -79,6 +80,12 @@ class Group:
     is_united: bool = False
     is_singleton: bool = False
     alike: int = 1
+    names: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Collect the fields of all slots."""
+        found = frozenset(n for slot in self.slots for n in slot.fields.values())
+        object.__setattr__(self, "names", found)
 
     def fit(self, slot: Slot, entry: Entry) -> Fit:
         """Return how well an entry suits a slot."""

@@ -36,7 +36,7 @@ class _Seating:
     """Who sits where in one list, while it is decided.
 
     Attributes:
-        forms: canonical forms per slot and entry; `wanted`: those of the base.
+        wanted: the canonical form of the base per slot; empty ones without a base.
         seats: slot index to entry index.
         left: entries that lost their seat and are being removed.
     """
@@ -46,31 +46,39 @@ class _Seating:
     base: Values
     table: FieldTable
     parked: frozenset[str]
-    forms: list[list[tuple[str, ...]]] = field(init=False)
     wanted: list[tuple[str, ...]] = field(init=False)
     seats: dict[int, int] = field(default_factory=dict)
     left: set[int] = field(default_factory=set)
+    _forms: dict[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Compute the canonical forms of all entries and of the base."""
-        self.forms = [
-            [_form(slot, entry.values, self.table) for entry in self.entries]
-            for slot in self.group.slots
-        ]
+        """Compute the canonical forms of the base."""
         self.wanted = [
-            _form(slot, _parts(slot, self.base), self.table)
+            _form(slot, _parts(slot, self.base), self.table) if self.base else ()
             for slot in self.group.slots
         ]
+
+    def form(self, slot: int, index: int) -> tuple[str, ...]:
+        """Return the canonical form of what a slot would show of an entry."""
+        found = self._forms.get((slot, index))
+        if found is None:
+            values = self.entries[index].values
+            found = _form(self.group.slots[slot], values, self.table)
+            self._forms[slot, index] = found
+        return found
+
+    def is_free(self, slot: int, index: int) -> bool:
+        """Whether an entry has something for a slot and no seat yet."""
+        is_taken = index in self.left or index in self.seats.values()
+        return not is_taken and any(self.form(slot, index))
 
     def free(self, slot: int, at_least: Fit) -> list[int]:
         """Return entries with content that may still take a slot."""
-        taken = self.left.union(self.seats.values())
         return [
             index
             for index, entry in enumerate(self.entries)
-            if index not in taken
-            and any(self.forms[slot][index])
-            and self.group.fit(self.group.slots[slot], entry) >= at_least
+            if self.group.fit(self.group.slots[slot], entry) >= at_least
+            and self.is_free(slot, index)
         ]
 
     def is_parked(self, index: int) -> bool:
@@ -79,7 +87,7 @@ class _Seating:
 
     def mark(self, index: int) -> str:
         """Return the short hash of an entry."""
-        text = "\x1f".join((self.group.name, *self.forms[0][index]))
+        text = "\x1f".join((self.group.name, *self.form(0, index)))
         return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
@@ -90,10 +98,12 @@ def _parts(slot: Slot, values: Values) -> Values:
 def _form(slot: Slot, parts: Values, table: FieldTable) -> tuple[str, ...]:
     """Return the canonical form of what a slot shows of an entry's parts."""
     return tuple(
-        table.canonical(name, value)
-        if (value := parts.get(part, "")) and not value.isspace()
-        else ""
-        for part, name in slot.fields.items()
+        [
+            table.canonical(name, value)
+            if (value := parts.get(part, "")) and not value.isspace()
+            else ""
+            for part, name in slot.fields.items()
+        ]
     )
 
 
@@ -119,7 +129,7 @@ def _stick(seating: _Seating, at_least: Fit) -> None:
         equal = [
             index
             for index in seating.free(slot, at_least)
-            if seating.forms[slot][index] == wanted
+            if seating.form(slot, index) == wanted
         ]
         if equal:
             exact = _parts(seating.group.slots[slot], seating.base)
@@ -143,7 +153,7 @@ def _recognise(seating: _Seating) -> None:
         best: tuple[tuple[int, ...], int] | None = None
         for index in seating.free(slot, Fit.OPEN):
             entry = seating.entries[index]
-            form = seating.forms[slot][index]
+            form = seating.form(slot, index)
             alike = sum(a == b for a, b in zip(form, wanted, strict=True) if b)
             fit = seating.group.fit(seating.group.slots[slot], entry)
             needed = 1 if fit is Fit.OWN else seating.group.alike
@@ -160,18 +170,19 @@ def _fill(seating: _Seating) -> None:
     """Seat new entries in empty slots: typed ones in their own, then the others."""
     group = seating.group
     is_closed = group.is_united and LINKING in seating.base
+    taken = seating.left.union(seating.seats.values())
     order = sorted(
-        range(len(seating.entries)), key=lambda i: _rank(group, seating.entries[i], i)
+        (i for i in range(len(seating.entries)) if i not in taken),
+        key=lambda i: _rank(group, seating.entries[i], i),
     )
+    order = [index for index in order if not seating.is_parked(index)]
     for fit in (Fit.OWN, Fit.OPEN):
         for index in order:
-            if seating.is_parked(index):
-                continue
             for slot, wanted in enumerate(seating.wanted):
                 if slot in seating.seats or (is_closed and any(wanted)):
                     continue
                 suits = group.fit(group.slots[slot], seating.entries[index]) is fit
-                if suits and index in seating.free(slot, fit):
+                if suits and seating.is_free(slot, index):
                     if fit is Fit.OWN or not _is_repeat(seating, slot, index):
                         seating.seats[slot] = index
                     break
@@ -186,8 +197,8 @@ def _rank(group: Group, entry: Entry, index: int) -> tuple[bool, bool, int, int]
 
 def _is_repeat(seating: _Seating, slot: int, index: int) -> bool:
     """Whether an entry only repeats a value that sits in another slot."""
-    form = seating.forms[slot][index]
-    return any(seating.forms[s][i] == form for s, i in seating.seats.items())
+    form = seating.form(slot, index)
+    return any(seating.form(s, i) == form for s, i in seating.seats.items())
 
 
 def assign(card: Card, base: Values | None, table: FieldTable) -> Values:
@@ -204,6 +215,8 @@ def assign(card: Card, base: Values | None, table: FieldTable) -> Values:
     """
     found: dict[str, str] = {}
     for group in groups(table.names):
+        if not card.of(group.name):
+            continue
         seating = _seat(card, group, base, table)
         for slot, index in seating.seats.items():
             entry = seating.entries[index]
@@ -240,14 +253,14 @@ def place(card: Card, base: Values | None, changes: Values, table: FieldTable) -
         changes: the fields to write; "" clears a field.
         table: the mapped fields.
     """
-    after = {**assign(card, base, table), **changes}
     lists = dict(card.lists)
     for group in groups(table.names):
-        if any(
-            name in changes for slot in group.slots for name in slot.fields.values()
-        ):
+        if not group.names.isdisjoint(changes):
             lists[group.name] = _placed(_seat(card, group, base, table), changes)
-    return _park(Card(lists, card.parked), after, table)
+    placed = Card(lists, card.parked)
+    if not any(card.lists.values()) and not card.parked:
+        return placed  # each entry was made for its slot: none can overflow
+    return _park(placed, {**assign(card, base, table), **changes}, table)
 
 
 def _placed(seating: _Seating, changes: Values) -> tuple[Entry, ...]:
@@ -266,7 +279,7 @@ def _placed(seating: _Seating, changes: Values) -> tuple[Entry, ...]:
             if here is not None:
                 entries[here] = _cleared(slot, old)
             continue
-        if here is not None and seating.forms[number][here] == form:
+        if here is not None and seating.form(number, here) == form:
             continue  # another spelling of the same value is no change (CON-19)
         twin = _twin(seating, number, form)
         if twin is not None:
@@ -297,7 +310,7 @@ def _twin(seating: _Seating, slot: int, form: tuple[str, ...]) -> int | None:
     """Return an entry without a slot that holds the value already."""
     is_strict = seating.group.slots[slot].key is not None
     for index in seating.free(slot, Fit.OWN if is_strict else Fit.NO):
-        if seating.forms[slot][index] == form:
+        if seating.form(slot, index) == form:
             return index
     return None
 
@@ -307,7 +320,7 @@ def _host(seating: _Seating, slot: int) -> int | None:
     group = seating.group
     taken = set(seating.seats.values())
     for index, entry in enumerate(seating.entries):
-        if index in taken or any(seating.forms[slot][index]):
+        if index in taken or any(seating.form(slot, index)):
             continue
         if group.is_singleton:
             return index

@@ -72,15 +72,18 @@ class FieldTable:
         fields: the mapped fields, in the order people read them.
         crm_limits: characters the CRM takes per field, from its adapter.
         region: for phone numbers without a country code (`default_region`).
+        names: the names of all mapped fields, in order.
     """
 
     fields: tuple[Field, ...]
     crm_limits: Mapping[str, int] = field(default_factory=dict)
     region: str = "US"
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
     _by_name: Mapping[str, Field] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Index the fields by name."""
+        object.__setattr__(self, "names", tuple(item.name for item in self.fields))
         index = MappingProxyType({item.name: item for item in self.fields})
         object.__setattr__(self, "_by_name", index)
 
@@ -91,11 +94,6 @@ class FieldTable:
             KeyError: if the field is not mapped.
         """
         return self._by_name[name]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all mapped fields, in order."""
-        return tuple(item.name for item in self.fields)
 
     def canonical(self, name: str, value: str) -> str:
         """Return the canonical form of a field's value."""

@@ -130,6 +130,16 @@ def link_from_row(row: Any) -> Link:
 # ------------------------------------------------------------------ items
 
 
+class _AsStored(tuple[FieldChange, ...]):
+    """Changes that were not loaded, because nobody looks at them while applying."""
+
+    __slots__ = ()
+
+
+AS_STORED: tuple[FieldChange, ...] = _AsStored()
+"""An item with these changes is as its row says; storing it leaves them there."""
+
+
 def change_to_json(change: FieldChange) -> dict[str, Any]:
     """Return one field's change as JSON."""
     return {
@@ -171,7 +181,7 @@ def _plan_to_json(item: Item) -> dict[str, Any]:
         "crm": dict(item.crm),
         "google": dict(item.google),
         "base": _base(item.base),
-        "base_before": _base(item.base_before),
+        **_base_before(item),
         "crm_etag": item.crm_etag,
         "google_etag": item.google_etag,
         "crm_stamp": item.crm_stamp,
@@ -188,6 +198,12 @@ def _steps(steps: Steps) -> dict[str, bool]:
     return {} if steps == _NO_STEPS else asdict(steps)
 
 
+def _base_before(item: Item) -> dict[str, Any]:
+    """Return the base before, where it differs: a create has none."""
+    is_same = item.base_before is item.base or item.base_before == item.base
+    return {} if is_same else {"base_before": _base(item.base_before)}
+
+
 def _base(base: Base) -> list[dict[str, str]]:
     return [present(base.crm), present(base.google)]
 
@@ -196,11 +212,22 @@ def item_to_row(
     pair_id: str, cycle_id: str, at: datetime, item: Item
 ) -> dict[str, Any]:
     """Return an item as a row."""
-    return {
-        "id": item.item_id,
+    return item_progress(item) | {
         "pair_id": pair_id,
         "cycle_id": cycle_id,
         "at": at,
+        "name": item.name,
+        "is_crm_written": bool(item.crm),
+        "is_google_written": bool(item.google),
+        "has_conflict": item.has_conflict,
+        "changes": [change_to_json(change) for change in item.changes],
+    }
+
+
+def item_progress(item: Item) -> dict[str, Any]:
+    """Return the columns that change while an item is carried out."""
+    return {
+        "id": item.item_id,
         "action": item.action.value,
         "direction": item.direction.value,
         "state": item.state.value,
@@ -208,13 +235,8 @@ def item_to_row(
         "link_id": item.link_id,
         "crm_id": item.crm_id,
         "google_id": item.google_id,
-        "name": item.name,
-        "is_crm_written": bool(item.crm),
-        "is_google_written": bool(item.google),
         "is_crm_deselected": item.steps.deselect_crm,
         "is_google_deselected": item.steps.deselect_google,
-        "has_conflict": item.has_conflict,
-        "changes": [change_to_json(change) for change in item.changes],
         "plan": _plan_to_json(item),
         "sent_at": item.sent_at,
         "error": dict(item.error) if item.error else None,
@@ -222,9 +244,11 @@ def item_to_row(
 
 
 def item_from_row(row: Any) -> Item:
-    """Return an item from its row."""
+    """Return an item from its row, which may lack the changes."""
     plan = row.plan
-    base, before = plan.get("base", [{}, {}]), plan.get("base_before", [{}, {}])
+    base = plan.get("base", [{}, {}])
+    before = plan.get("base_before", base)
+    changes = getattr(row, "changes", None)
     return Item(
         item_id=row.id,
         action=Action(row.action),
@@ -246,7 +270,9 @@ def item_from_row(row: Any) -> Item:
         crm_seen=plan.get("crm_seen", {}),
         google_seen=plan.get("google_seen", {}),
         steps=Steps(**plan.get("steps", {})),
-        changes=tuple(change_from_json(change) for change in row.changes),
+        changes=AS_STORED
+        if changes is None
+        else tuple([change_from_json(change) for change in changes]),
         choices=choices_from_json(plan.get("choices", ())),
         key=plan.get("key", ""),
         account=plan.get("account", ""),

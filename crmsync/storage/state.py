@@ -273,9 +273,13 @@ class SqlState:
         after: str,
         limit: int,
     ) -> Sequence[Item]:
-        """Return items of the running cycle in the order of their ids."""
+        """Return items of the running cycle in the order of their ids.
+
+        Their changes stay in the database, most of what there is to read of them.
+        """
+        columns = [column for column in t.items.c if column is not t.items.c.changes]
         statement = (
-            select(t.items)
+            select(*columns)
             .where(
                 t.items.c.cycle_id == self.cycle_id,
                 t.items.c.state.in_([state.value for state in states]),

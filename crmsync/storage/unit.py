@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from crmsync.engine.plan import Item, ItemState
 from crmsync.ports import DirectoryEntry, Unit
@@ -173,7 +173,10 @@ class UnitWriter:
                 )
         for part in parts(unit.drop_items):
             connection.execute(delete(table).where(table.c.id.in_(part)))
-        self._upsert_items(connection, unit.items, now)
+        self._upsert_items(
+            connection, [i for i in unit.items if not _is_loaded(i)], now
+        )
+        self._move_items(connection, [i for i in unit.items if _is_loaded(i)])
         for side, ids in by_side(unit.choices_done).items():
             for part in parts(ids):
                 connection.execute(
@@ -205,6 +208,33 @@ class UnitWriter:
         for chosen, batch in ((moved, planned), (plain, others)):
             if batch:
                 connection.execute(chosen, batch)
+
+    def _move_items(self, connection: Connection, items: Sequence[Item]) -> None:
+        """Store how far planned items have come; what was planned stays as it is."""
+        left = [
+            {"key": item.item_id, "state": item.state.value, "sent_at": item.sent_at}
+            for item in items
+            if item.state is ItemState.SENT
+        ]
+        moved = [
+            {"key": item.item_id, **codec.item_progress(item)}
+            for item in items
+            if item.state is not ItemState.SENT
+        ]
+        for rows in (left, moved):
+            if rows:
+                names = [name for name in rows[0] if name not in {"key", "id"}]
+                statement = (
+                    update(t.items)
+                    .where(t.items.c.id == bindparam("key"))
+                    .values({name: bindparam(name) for name in names})
+                )
+                connection.execute(statement, rows)
+
+
+def _is_loaded(item: Item) -> bool:
+    """Whether an item was loaded to be carried out, and so has its row."""
+    return item.changes is codec.AS_STORED
 
 
 def is_of_dry_run() -> Any:

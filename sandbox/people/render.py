@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from random import SystemRandom
 from typing import Any
@@ -47,7 +47,7 @@ def person(contact: Contact, view: View, *, shuffle: bool = False) -> Json:
         if "metadata" in view.fields:
             answer["metadata"] = _tombstone(contact, view)
         return answer
-    items = _own_items(contact) if view.contact else {}
+    items = _own_items(contact, view.fields) if view.contact else {}
     if view.profile and contact.profile is not None:
         items = _merged(items, contact.profile)
     for name in view.fields:
@@ -104,20 +104,22 @@ def profile_source(profile: Profile) -> Json:
     }
 
 
-def _own_items(contact: Contact) -> dict[str, list[Json]]:
-    """The contact's items with their outputs; made once for each version."""
-    made: dict[str, list[Json]] | None = contact.made.get("items")
-    if made is None:
-        source = {"type": "CONTACT", "id": contact.id}
-        made = {}
-        for name, stored in contact.fields.items():
-            made[name] = _items(name, stored, source)
-        made["memberships"] = [
-            _membership(group, source, first=place == 0)
-            for place, group in enumerate(contact.groups)
-        ]
-        made["photos"] = [_photo(contact, source)]
-        contact.made["items"] = made
+def _own_items(contact: Contact, names: Iterable[str]) -> dict[str, list[Json]]:
+    """The items of some fields with their outputs; made once for each version."""
+    made: dict[str, list[Json]] = contact.made.setdefault("items", {})
+    source = {"type": "CONTACT", "id": contact.id}
+    for name in names:
+        if name in made:
+            continue
+        if name == "memberships":
+            made[name] = [
+                _membership(group, source, first=place == 0)
+                for place, group in enumerate(contact.groups)
+            ]
+        elif name == "photos":
+            made[name] = [_photo(contact, source)]
+        elif name in contact.fields:
+            made[name] = _items(name, contact.fields[name], source)
     return made
 
 

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from sandbox.clock import DAY, Clock
@@ -132,7 +133,9 @@ class Book:
 
     def changed(self, since: int, horizon: int) -> list[Contact]:
         """What an incremental list shows, tombstones included."""
-        newer = [c for c in self.contacts.values() if c.seq > since]
+        # The order of the dict is the order of change.
+        latest = reversed(self.contacts.values())
+        newer = [*takewhile(lambda contact: contact.seq > since, latest)][::-1]
         seen = [self._version(c, horizon) for c in newer]
         return [c for c in seen if c is not None and c.seq > since]
 

@@ -195,6 +195,8 @@ class GoogleContacts:
 
         While linking, the base is `slots.linking_base(values of the CRM's record)`.
         """
+        if not base:
+            return remote.values  # they were read so
         return assign(Card.from_dict(remote.record), base, self._table)
 
     # ------------------------------------------------------------------ writing

@@ -13,8 +13,6 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import google.auth.exceptions
-import google.auth.jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -68,6 +66,9 @@ class IdTokens:
             UsageError: the token is forged, expired or meant for somebody else.
             Retryable: Google's keys can not be read just now.
         """
+        import google.auth.exceptions
+        import google.auth.jwt
+
         try:
             header = google.auth.jwt.decode_header(token)
             kid = str(header.get("kid", ""))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from crmsync.connectors.google.mapping.texts import UnfitEntry, clean
+from crmsync.connectors.google.mapping.texts import UnfitEntry, clean, is_clean
 from crmsync.errors import InvalidRecord, ProtocolBroken
 from crmsync.records import cards
 from crmsync.records.cards import Card, Entry
@@ -70,6 +70,7 @@ class _List:
         output_only: further keys that Google only shows.
         trim: keys that mean nothing without the parts; each with the parts whose
             change makes it wrong (none named: any).
+        known: all keys but further content.
     """
 
     wire_name: str
@@ -77,6 +78,12 @@ class _List:
     is_typed: bool = True
     output_only: frozenset[str] = frozenset()
     trim: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Collect the keys that are not further content."""
+        named = _OUTPUT_ONLY | self.output_only | self.parts.keys() | self.trim.keys()
+        object.__setattr__(self, "known", named | {"type"})
 
 
 _ANY: frozenset[str] = frozenset()
@@ -156,9 +163,11 @@ def person_to_card(person: Mapping[str, Any]) -> Card:
     >>> card.of("emails")[0].kind
     'work'
     """
+    has_unfit = not is_clean(person)
     lists = {
-        name: tuple(_entry(spec, item) for item in _items(person, spec.wire_name))
+        name: tuple([_entry(spec, item, has_unfit) for item in items])
         for name, spec in _LISTS.items()
+        if (items := _items(person, spec.wire_name))
     }
     parked = _client_data(person).get(PARKED_NAME, "")
     return Card(
@@ -167,8 +176,8 @@ def person_to_card(person: Mapping[str, Any]) -> Card:
     )
 
 
-def _entry(spec: _List, wire: Mapping[str, Any]) -> Entry:
-    item: Wire = clean(wire)
+def _entry(spec: _List, wire: Mapping[str, Any], has_unfit: bool) -> Entry:
+    item: Wire = clean(wire) if has_unfit else dict(wire)
     metadata = item.get("metadata") or {}
     values = {
         part: text
@@ -177,7 +186,6 @@ def _entry(spec: _List, wire: Mapping[str, Any]) -> Entry:
     }
     if spec.wire_name == "birthdays" and (day := _full_date(item.get("date"))):
         values["date"] = day
-    known = _OUTPUT_ONLY | spec.output_only | spec.parts.keys() | {"type"}
     trim = {key: item[key] for key in spec.trim if key in item}
     if metadata.get("sourcePrimary"):
         trim["metadata"] = {"sourcePrimary": True}
@@ -186,10 +194,10 @@ def _entry(spec: _List, wire: Mapping[str, Any]) -> Entry:
         str(item.get("type", "")) if spec.is_typed else "",
         bool(metadata.get("primary") or metadata.get("sourcePrimary")),
         bool(item.get("current")),
-        {k: v for k, v in item.items() if k not in known and k not in spec.trim},
+        {k: v for k, v in item.items() if k not in spec.known},
         trim,
     )
-    return entry if item == wire else UnfitEntry.of(entry, wire)
+    return UnfitEntry.of(entry, wire) if has_unfit and item != wire else entry
 
 
 def _full_date(found: Any) -> str:
