@@ -248,7 +248,7 @@ class DirectoryEntry:
         key: our key inside the contact, or "".
         is_parted: its link ended and the feed has not shown that yet: a feed that
             still shows it labelled may be late.
-        stamp: the version known when the link ended; only a later one counts.
+        stamp: the version it was taken from; an older one is a late listing.
     """
 
     remote_id: str
@@ -384,7 +384,11 @@ class SyncState(Protocol):
         ...
 
     def subjects(self, after: str, limit: int) -> Sequence[Subject]:
-        """Return links with staged records or unsettled sends, by link id."""
+        """Return links with news or unsettled sends, by link id.
+
+        A link that was put off is left out, unless one of its records has news: then
+        both are returned, or what waits on the other side would be overwritten.
+        """
         ...
 
     def unlinked(self, side: SideName, after: str, limit: int) -> Sequence[Remote]:

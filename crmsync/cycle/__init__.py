@@ -13,7 +13,7 @@ from crmsync.cycle.pairing import pair_side
 from crmsync.cycle.planning import Plan, emptied_side, plan_links
 from crmsync.cycle.reading import read_side
 from crmsync.cycle.run import Progress, Run, SliceOver
-from crmsync.cycle.settling import settle
+from crmsync.cycle.settling import settle, wait_for_creates
 from crmsync.engine.guard import Allowance, objection
 from crmsync.engine.report import Carried, CycleReport, CycleState
 from crmsync.errors import (
@@ -111,6 +111,8 @@ def _run(run: Run, progress: Progress) -> CycleReport:
         ended = _plan(run, progress)
         if ended is not None:
             return ended
+    else:
+        wait_for_creates(run, progress)
     return _apply(run, progress)
 
 

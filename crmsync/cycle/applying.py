@@ -22,6 +22,7 @@ from crmsync.cycle.removing import apply_removals
 from crmsync.cycle.run import Run, SliceOver, chunks, pages
 from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.errors import (
+    CrmSyncError,
     OutcomeUnknown,
     PreconditionFailed,
 )
@@ -107,7 +108,7 @@ def _apply_links(run: Run, items: Sequence[Item], applied: Applied) -> None:
     refused: dict[str, Outcome] = {}
     for side, chosen in ((SideName.GOOGLE, google), (SideName.CRM, crm)):
         target = run.side(side)
-        outcomes = call(chosen, partial(_select, target), target.batch_size)
+        outcomes = call(run, chosen, partial(_select, target), target.batch_size)
         refused.update({i: o for i, o in outcomes.items() if o.error is not None})
     if refused:
         fail(run, [item for item in items if item.item_id in refused], refused, applied)
@@ -159,7 +160,7 @@ def _write(
         edits = {i.item_id: _edit(run, i, side, intents[i.link_id]) for i in chosen}
         target = run.side(side)
         send = partial(_send_edits, target, edits)
-        for item_id, outcome in call(chosen, send, target.batch_size).items():
+        for item_id, outcome in call(run, chosen, send, target.batch_size).items():
             outcomes[item_id][side] = outcome
     _record_writes(run, items, intents, outcomes, applied)
     stop_on([o for by_side in outcomes.values() for o in by_side.values()])
@@ -229,8 +230,18 @@ def _record_writes(
                     side, item.remote_id(side), is_gone=True, is_selected=False
                 )
                 unit.stage.append(outcome.remote or gone)
-        unit.failed(item, next(iter(errors.values())))
+        unit.failed(item, _telling(errors))
     run.state.commit(unit.unit())
+
+
+def _telling(errors: Mapping[SideName, CrmSyncError]) -> CrmSyncError:
+    """Return the error that says what must happen next.
+
+    What was changed meanwhile is merged again, even if the other side refused what
+    stood there before: the change may be the correction.
+    """
+    changed = (e for e in errors.values() if isinstance(e, PreconditionFailed))
+    return next(changed, next(iter(errors.values())))
 
 
 def _settled_link(item: Item, link: Link, outcomes: Mapping[SideName, Outcome]) -> Link:
@@ -300,7 +311,7 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             [NewRecord(item.key, item.writes(side), item.account) for item in part]
         )
 
-    outcomes = call(sent, send, target.batch_size)
+    outcomes = call(run, sent, send, target.batch_size)
     unit = Results(run, applied)
     for item in sent:
         outcome = outcomes[item.item_id]
@@ -308,8 +319,11 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             done, link = _created_link(run, side, item, outcome.remote)
             unit.links.append(link)
             unit.done(done)
-            if outcome.remote.is_gone:
+            if outcome.remote.is_gone or item.clean_reads:
                 unit.stage.append(outcome.remote)
+            if item.clean_reads:
+                origin = item.remote_id(side.other)
+                unit.stage += run.state.staged(side.other, [origin]).values()
         else:
             error = outcome.error or OutcomeUnknown(
                 "The answer did not say what happened."
@@ -322,11 +336,16 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
 def _created_link(
     run: Run, side: SideName, item: Item, made: Remote
 ) -> tuple[Item, Link]:
+    """Return the item and the link of a record that was made.
+
+    A create that was sent twice may be answered with what the first one made and
+    somebody has edited since: then the base is what was sent, and both are merged.
+    """
     is_crm = side is SideName.CRM
     crm_id = made.remote_id if is_crm else item.crm_id
     google_id = item.google_id if is_crm else made.remote_id
     base = item.base
-    if is_crm and made.values:
+    if is_crm and made.values and not item.clean_reads:
         base = Base(run.values(made), base.google)
     link = Link(
         link_id=run.ids.new(),

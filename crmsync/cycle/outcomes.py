@@ -46,11 +46,18 @@ class Stop(Exception):
 
 
 def call(
+    run: Run,
     items: Sequence[Item],
     do: Callable[[Sequence[Item]], Sequence[Outcome]],
     size: int,
 ) -> dict[str, Outcome]:
-    """Make one kind of call for many items; a call that fails fails for its items."""
+    """Make one kind of call for many items; a call that fails fails for its items.
+
+    Providers know nothing of our lease: it is proved right before each write.
+
+    Raises:
+        LeaseLost: if another worker has taken the pair over.
+    """
     outcomes: dict[str, Outcome] = {}
     failed: Retryable | None = None
     for part in chunks(items, size):
@@ -59,6 +66,7 @@ def call(
                 {item.item_id: Outcome(error=_unsent(failed)) for item in part}
             )
             continue
+        run.state.renew()
         try:
             answers = do(part)
         except Retryable as error:
@@ -116,6 +124,10 @@ class Results:
             # A create that had no outcome before keeps its key and waits on.
             state = ItemState.UNKNOWN if item.clean_reads else ItemState.SKIPPED
             reason = "left_for_later"
+        elif isinstance(error, InvalidRecord) and item.clean_reads:
+            # Neither did it happen the first time: it is planned anew as it is now.
+            state, reason = ItemState.FAILED, item.reason
+            self.applied.failures += 1
         elif isinstance(error, InvalidRecord) and error.code == "ambiguous_account":
             state, reason = ItemState.HELD, "ambiguous_account"
         else:

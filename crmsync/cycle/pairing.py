@@ -408,11 +408,16 @@ def _held(run: Run, remote: Remote, decision: Decision, around: _Neighbourhood) 
 def _created(
     run: Run, remote: Remote, chosen: PersonsChoice | None, progress: Progress
 ) -> Item:
-    """Plan a create, or plan an earlier one again under its old key."""
+    """Plan a create, or plan an earlier one again: the same request, word for word.
+
+    Whichever of the two arrives, the base is what was sent; later edits are merged.
+    """
     earlier = progress.resend.get((remote.side, remote.remote_id))
-    key = earlier.key if earlier is not None else run.new_key(remote.remote_id)
-    item_id = earlier.item_id if earlier is not None else run.ids.new()
-    item = plan_create(item_id, remote, run.values(remote), run.table, key)
+    if earlier is not None:
+        item = replace(earlier, state=ItemState.PLANNED, reason="no_counterpart")
+    else:
+        key = run.new_key(remote.remote_id)
+        item = plan_create(run.ids.new(), remote, run.values(remote), run.table, key)
     if chosen is not None and chosen.kind is ChoiceKind.NEW:
         item = replace(item, account=chosen.target)
     if not item.crm and not item.google:
@@ -423,6 +428,4 @@ def _created(
             state=ItemState.SKIPPED,
             reason="nothing_mapped",
         )
-    if earlier is not None:
-        item = replace(item, sent_at=earlier.sent_at, clean_reads=earlier.clean_reads)
     return item

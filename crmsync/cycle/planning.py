@@ -272,6 +272,8 @@ def _on_our_clock(run: Run, remote: Remote | None) -> Remote | None:
     if remote is None or remote.modified_at is None:
         return remote
     skew = run.side(remote.side).skew
+    if not skew:
+        return remote
     return replace(remote, modified_at=remote.modified_at - skew)
 
 

@@ -48,6 +48,8 @@ def read_side(run: Run, side: SideName, progress: Progress) -> None:
 def _read(run: Run, side: SideName, cursor: str | None, progress: Progress) -> None:
     if cursor is None:
         run.state.start_full_read(side)
+    elif side is SideName.GOOGLE:
+        progress.confirms = True
     following: str | None = None
     for page in run.side(side).read(cursor):
         _store(run, side, page, progress)
@@ -59,8 +61,9 @@ def _read(run: Run, side: SideName, cursor: str | None, progress: Progress) -> N
 
 
 def _store(run: Run, side: SideName, page: Page, progress: Progress) -> None:
-    for start in range(0, len(page.records), PAGE):
-        part = page.records[start : start + PAGE]
+    records = _once(page.records)
+    for start in range(0, len(records), PAGE):
+        part = records[start : start + PAGE]
         result = _sort(run, side, part)
         progress.unchanged += result.unchanged
         seen = tuple((side, r.remote_id) for r in part if not r.is_gone)
@@ -78,6 +81,19 @@ def _store(run: Run, side: SideName, page: Page, progress: Progress) -> None:
         )
 
 
+def _once(records: Sequence[Remote]) -> Sequence[Remote]:
+    """Return each record of a page once, in its latest version.
+
+    A listing may show a record twice, and in two versions.
+    """
+    latest: dict[str, Remote] = {}
+    for record in records:
+        known = latest.get(record.remote_id)
+        if known is None or not is_stale(record, known.stamp):
+            latest[record.remote_id] = record
+    return records if len(latest) == len(records) else tuple(latest.values())
+
+
 def _sort(run: Run, side: SideName, records: Sequence[Remote]) -> _Sorted:
     result = _Sorted()
     links = _links_of(run, side, records, result)
@@ -86,7 +102,9 @@ def _sort(run: Run, side: SideName, records: Sequence[Remote]) -> _Sorted:
     known = run.state.directory(ids) if side is SideName.GOOGLE else {}
     late = _late(run, records, known)
     for record in records:
-        if record.remote_id in late:
+        entry = known.get(record.remote_id)
+        is_late = entry is not None and is_stale(record, entry.stamp)
+        if is_late or record.remote_id in late:
             continue
         link = links.get(record.remote_id)
         older = staged.get(record.remote_id)
@@ -95,7 +113,7 @@ def _sort(run: Run, side: SideName, records: Sequence[Remote]) -> _Sorted:
         else:
             _sort_unlinked(record, older, result)
         if side is SideName.GOOGLE:
-            _list(run, record, known.get(record.remote_id), result)
+            _list(run, record, entry, result)
     return result
 
 
@@ -150,9 +168,18 @@ def is_stale(record: Remote, stamp: str) -> bool:
     return record.stamp < stamp
 
 
+def _is_same_version(record: Remote, older: Remote) -> bool:
+    """Whether a listing shows what is staged already: what was put off stays so."""
+    shown = (record.etag, record.is_selected, record.is_gone)
+    known = (older.etag, older.is_selected, older.is_gone)
+    return shown == known and bool(record.etag or record.is_gone)
+
+
 def _sort_linked(
     run: Run, link: Link, record: Remote, older: Remote | None, result: _Sorted
 ) -> None:
+    if older is not None and _is_same_version(record, older):
+        return
     side = record.side
     known = link.stamp(side) if older is None else older.stamp
     if is_stale(record, max(known, link.stamp(side))):
@@ -164,13 +191,16 @@ def _sort_linked(
     if run.table.are_same(run.values(record, base), base):
         result.unchanged += 1
         if older is not None:
-            result.unstage.append((side, record.remote_id))
+            # It waits no longer: what the other side shows may be told now.
+            result.stage.append(record)
         return
     result.stage.append(record)
 
 
 def _sort_unlinked(record: Remote, older: Remote | None, result: _Sorted) -> None:
-    if older is not None and is_stale(record, older.stamp):
+    if older is not None and (
+        is_stale(record, older.stamp) or _is_same_version(record, older)
+    ):
         return
     if record.is_gone or not record.is_selected:
         if older is not None:
@@ -190,7 +220,7 @@ def _list(
     if known is not None and known.is_parted and not record.is_selected:
         # An unlabelled version may be older than the link that has ended.
         still = not record.stamp or record.stamp <= known.stamp
-        entry = replace(entry, is_parted=still, stamp=known.stamp if still else "")
+        entry = replace(entry, is_parted=still, stamp=max(record.stamp, known.stamp))
     result.directory.append(entry)
 
 
@@ -200,7 +230,9 @@ def directory_entry(run: Run, record: Remote) -> DirectoryEntry:
     origin = run.origin_of(record.key)
     if origin:
         keys = (f"o:{origin}", *keys)
-    return DirectoryEntry(record.remote_id, record.is_selected, keys, record.key)
+    return DirectoryEntry(
+        record.remote_id, record.is_selected, keys, record.key, stamp=record.stamp
+    )
 
 
 def _store_absent(run: Run, side: SideName, progress: Progress) -> None:

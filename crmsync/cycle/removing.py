@@ -9,6 +9,7 @@ from crmsync.cycle.outcomes import Applied, Results, call, stop_on
 from crmsync.cycle.run import Run
 from crmsync.engine.match import identity, match_keys
 from crmsync.engine.plan import Item, ItemState
+from crmsync.engine.policy import DeleteFromGoogle
 from crmsync.errors import EtagMismatch, NotFound
 from crmsync.ports import DirectoryEntry, Outcome, Unit
 from crmsync.records.remote import Remote
@@ -36,7 +37,7 @@ def apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
             crm.batch_size,
         ),
     ):
-        outcomes.update(call(chosen, do, size))
+        outcomes.update(call(run, chosen, do, size))
     _record_removals(run, ready, outcomes, applied)
     stop_on(list(outcomes.values()))
 
@@ -50,12 +51,14 @@ def _still_as_planned(
         return items
     now = run.google.fetch([item.google_id for item in doomed])
     changed: dict[str, Remote] = {}
+    is_deleted_anyway = run.policy.delete_from_google is DeleteFromGoogle.ALWAYS
     for item in doomed:
         remote = now[item.google_id]
         if remote.is_gone:
             continue
         values = run.values(remote, item.base.google)
-        if not run.table.are_same(values, item.google_seen):
+        has_more = bool(remote.extras) and not is_deleted_anyway
+        if has_more or not run.table.are_same(values, item.google_seen):
             changed[item.item_id] = remote
     if changed:
         unit = Results(run, applied)

@@ -32,6 +32,14 @@ def settle(run: Run, progress: Progress) -> None:
         )
 
 
+def wait_for_creates(run: Run, progress: Progress) -> None:
+    """Let creates without an outcome wait: a later slice has not read anything new."""
+    for item in run.state.unsettled():
+        side = item.creates_in
+        if side is not None:
+            progress.waiting.add((side.other, item.remote_id(side.other)))
+
+
 def _settle_creates(
     run: Run, side: SideName, items: Sequence[Item], progress: Progress
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from crmsync.engine.plan import Action, Item
 from crmsync.engine.policy import Policy
@@ -25,8 +25,11 @@ class Totals:
 
     def __add__(self, other: Totals) -> Totals:
         """Add up two plans."""
-        pairs = ((f.name, getattr(other, f.name)) for f in fields(self))
-        return Totals(**{name: getattr(self, name) + more for name, more in pairs})
+        return Totals(
+            self.removals + other.removals,
+            self.blanked + other.blanked,
+            self.creates + other.creates,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ def _blanks(item: Item) -> bool:
     """Whether the item empties more than it fills on some side."""
     for side in SideName:
         writes = item.writes(side)
+        if not writes:
+            continue
         emptied = sum(1 for n, v in writes.items() if not v and item.seen(side).get(n))
         filled = sum(1 for n, v in writes.items() if v and not item.seen(side).get(n))
         if emptied > filled:

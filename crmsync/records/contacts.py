@@ -111,5 +111,6 @@ def facts(values: Values) -> str:
 
 def addresses_of(values: Values) -> tuple[str, ...]:
     """Return a contact's e-mail addresses in canonical form, without repeats."""
-    found = (equivalence.email(values.get(slot, "")) for slot in EMAIL_SLOTS)
+    filled = (values[slot] for slot in EMAIL_SLOTS if values.get(slot))
+    found = (equivalence.email(value) for value in filled)
     return tuple(dict.fromkeys(item for item in found if item))

@@ -83,9 +83,9 @@ class FieldTable:
 
     def __post_init__(self) -> None:
         """Index the fields by name."""
-        object.__setattr__(self, "names", tuple(item.name for item in self.fields))
         index = MappingProxyType({item.name: item for item in self.fields})
         object.__setattr__(self, "_by_name", index)
+        object.__setattr__(self, "names", tuple(index))
 
     def __getitem__(self, name: str) -> Field:
         """Return the field of that name.
@@ -107,6 +107,8 @@ class FieldTable:
 
     def are_same(self, one: Values, other: Values) -> bool:
         """Whether two records are equal in every mapped field."""
+        if one == other:
+            return True
         return all(
             self.is_same(name, one.get(name, ""), other.get(name, ""))
             for name in self._by_name

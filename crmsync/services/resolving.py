@@ -179,7 +179,7 @@ def restore_item(
         cycle_id, now = app.ids.new(), app.clock.now()
         state = SqlState(app.database, lease, cycle_id, clock=app.clock)
         run = replace(runs.build_run(app, user, pair, state), asks_first=False)
-        cycles.open_cycle(app.database, cycle_id, pair.pair_id, now=now, is_dry=False)
+        cycles.open_cycle(app.database, lease, cycle_id, now=now, is_dry=False)
         report = CycleReport(CycleState.FAILED)
         try:
             report = restore(run, item, fields)

@@ -10,7 +10,13 @@ from typing import Any
 from crmsync.connectors.google.oauth import is_granted
 from crmsync.cycle import Run
 from crmsync.engine.report import Carried
-from crmsync.errors import LeaseTaken, OtherAccount, PermissionMissing, ReconnectNeeded
+from crmsync.errors import (
+    LeaseLost,
+    LeaseTaken,
+    OtherAccount,
+    PermissionMissing,
+    ReconnectNeeded,
+)
 from crmsync.services import settings
 from crmsync.services.app import App
 from crmsync.storage import leases, people
@@ -49,11 +55,14 @@ def held_lease(app: App, pair: Pair, waits: float) -> Any:
     """Hold the lease of a pair and of its Google account.
 
     Raises:
-        LeaseTaken: if somebody else holds one of them for longer than `waits`.
+        LeaseTaken: if somebody else holds one of them for longer than `waits`, or has
+            taken it over since.
     """
     lease = _acquire(app, pair, waits)
     try:
         yield lease
+    except LeaseLost as error:
+        raise LeaseTaken(error.message) from error
     finally:
         leases.release(app.database, lease)
 

@@ -127,7 +127,7 @@ def run_kind(app: App, user: User, kind: str, order: Order) -> dict[str, Any]:
         allowance = _allowance(app, pair, order)
         cycle_id = app.ids.new()
         now = app.clock.now()
-        cycles.open_cycle(app.database, cycle_id, pair.pair_id, now=now, is_dry=False)
+        cycles.open_cycle(app.database, lease, cycle_id, now=now, is_dry=False)
         return _run_open(app, user, pair, (lease, cycle_id), (allowance, order))
 
 
@@ -135,7 +135,7 @@ def _go_on(
     app: App, user: User, pair: Pair, place: tuple[Lease, str], order: Order
 ) -> dict[str, Any]:
     """Run the next slice of a cycle."""
-    carried = cycles.take_up(app.database, place[1])
+    carried = cycles.take_up(app.database, *place, now=app.clock.now())
     allowance = _allowance(app, pair, order)
     with app.database.read() as connection:
         totals = cycles.totals_of(connection, place[1])
@@ -195,7 +195,7 @@ def approve(app: App, cycle_id: str, order: Order) -> dict[str, Any]:
         allowance = Allowance(totals, is_first=row.objection == "first_cycle")
         _announce(app, pair, totals.creates)
         now = app.clock.now()
-        cycles.resume_cycle(app.database, cycle_id, allowance, now=now)
+        cycles.resume_cycle(app.database, lease, cycle_id, allowance, now=now)
         return _run_open(app, user, pair, (lease, cycle_id), (allowance, order))
 
 
@@ -246,23 +246,28 @@ def _run_open(
     shape = Shape(carried=carried, is_over=order.is_over)
     report, requests = _attempt(app, user, pair, state, shape)
     if report.state is CycleState.RUNNING and report.carried is not None:
-        _put_down(app, pair, cycle_id, report)
+        _put_down(app, pair, place, report)
     else:
         cycle_id = close(app, pair, cycle_id, report, requests)
     return cycle_json(history.cycle_row(app.database, cycle_id))
 
 
-def _put_down(app: App, pair: Pair, cycle_id: str, report: CycleReport) -> None:
+def _put_down(
+    app: App, pair: Pair, place: tuple[Lease, str], report: CycleReport
+) -> None:
     """End a slice; a kind that was paused meanwhile ends its cycle here."""
     if report.carried is None:
         return
-    cycles.put_down(app.database, cycle_id, report.carried)
+    cycles.put_down(app.database, *place, report.carried, now=app.clock.now())
     if people.pair_by_id(app.database, pair.pair_id).is_paused:
-        _give_up(app, pair, cycle_id, PAUSED)
+        _give_up(app, pair, place, PAUSED)
 
 
-def _give_up(app: App, pair: Pair, cycle_id: str, error: Mapping[str, str]) -> None:
-    carried = cycles.take_up(app.database, cycle_id)
+def _give_up(
+    app: App, pair: Pair, place: tuple[Lease, str], error: Mapping[str, str]
+) -> None:
+    carried = cycles.take_up(app.database, *place, now=app.clock.now())
+    cycle_id = place[1]
     cycles.leave_plan(app.database, cycle_id)
     report = CycleReport(
         CycleState.PARTIAL,
@@ -279,9 +284,9 @@ def give_up(app: App, pair: Pair, cycle_id: str, error: Mapping[str, str]) -> No
     Raises:
         LeaseTaken: if somebody is working on it.
     """
-    with held_lease(app, pair, 0.0):
+    with held_lease(app, pair, 0.0) as lease:
         if cycles.carried_cycle(app.database, pair.pair_id) is not None:
-            _give_up(app, pair, cycle_id, error)
+            _give_up(app, pair, (lease, cycle_id), error)
 
 
 def close(
@@ -375,7 +380,7 @@ def _dry(app: App, user: User, pair: Pair) -> dict[str, Any]:
         now = app.clock.now()
         lease = leases.acquire(copy, pair.pair_id, "", now=now, seconds=3600)
         cycle_id = app.ids.new()
-        cycles.open_cycle(copy, cycle_id, pair.pair_id, now=now, is_dry=True)
+        cycles.open_cycle(copy, lease, cycle_id, now=now, is_dry=True)
         state = SqlState(copy, lease, cycle_id, clock=app.clock)
         report, requests = _attempt(app, user, pair, state, Shape(is_dry=True))
         cycles.close_cycle(copy, cycle_id, report, requests, now=app.clock.now())

@@ -14,6 +14,7 @@ from crmsync.engine.plan import Action, ItemDirection, ItemState
 from crmsync.engine.report import Carried, CycleReport, CycleState
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
+from crmsync.storage.leases import Lease, prove
 
 _INTERRUPTED = {
     "code": "interrupted",
@@ -23,18 +24,25 @@ _INTERRUPTED = {
 
 
 def open_cycle(
-    database: Database, cycle_id: str, pair_id: str, *, now: datetime, is_dry: bool
+    database: Database, lease: Lease, cycle_id: str, *, now: datetime, is_dry: bool
 ) -> None:
-    """Open a cycle and put away what a dead one left."""
+    """Open a cycle of the lease's pair and put away what a dead one left.
+
+    Raises:
+        LeaseLost: if another worker took the pair over meanwhile; what that one has
+            under way is not touched.
+    """
+    mine = t.pairs.c.id == lease.pair_id
     with database.write() as connection:
-        abandon(connection, pair_id, now)
+        prove(connection, lease, now)
+        abandon(connection, lease.pair_id, now)
         pair = connection.execute(
-            select(t.pairs.c.user_id, t.pairs.c.kind).where(t.pairs.c.id == pair_id)
+            select(t.pairs.c.user_id, t.pairs.c.kind).where(mine)
         ).one()
         connection.execute(
             t.cycles.insert().values(
                 id=cycle_id,
-                pair_id=pair_id,
+                pair_id=lease.pair_id,
                 user_id=pair.user_id,
                 kind=pair.kind,
                 state=CycleState.RUNNING.value,
@@ -47,14 +55,21 @@ def open_cycle(
 
 
 def resume_cycle(
-    database: Database, cycle_id: str, allowance: Allowance, *, now: datetime
+    database: Database,
+    lease: Lease,
+    cycle_id: str,
+    allowance: Allowance,
+    *,
+    now: datetime,
 ) -> None:
-    """Run a held cycle again: its plan is dropped and made anew (ENG-6)."""
+    """Run a held cycle again: its plan is dropped and made anew (ENG-6).
+
+    Raises:
+        LeaseLost: if another worker took the pair over meanwhile.
+    """
     with database.write() as connection:
-        row = connection.execute(
-            select(t.cycles.c.pair_id).where(t.cycles.c.id == cycle_id)
-        ).one()
-        abandon(connection, row.pair_id, now)
+        prove(connection, lease, now)
+        abandon(connection, lease.pair_id, now)
         drop_plan(connection, cycle_id)
         connection.execute(
             update(t.cycles)
@@ -89,18 +104,32 @@ def state_of(database: Database, cycle_id: str) -> str:
         return str(connection.execute(statement).scalar_one())
 
 
-def take_up(database: Database, cycle_id: str) -> Carried:
-    """Begin the next slice; if this process dies, there is nothing to take up."""
+def take_up(
+    database: Database, lease: Lease, cycle_id: str, *, now: datetime
+) -> Carried:
+    """Begin the next slice; if this process dies, there is nothing to take up.
+
+    Raises:
+        LeaseLost: if another worker took the pair over meanwhile.
+    """
     with database.write() as connection:
+        prove(connection, lease, now)
         mine = t.cycles.c.id == cycle_id
         row = connection.execute(select(t.cycles.c.carried).where(mine)).one()
         connection.execute(update(t.cycles).where(mine).values(carried=None))
     return Carried(**row.carried)
 
 
-def put_down(database: Database, cycle_id: str, carried: Carried) -> None:
-    """End a slice; the cycle stays `running` and waits for the next one."""
+def put_down(
+    database: Database, lease: Lease, cycle_id: str, carried: Carried, *, now: datetime
+) -> None:
+    """End a slice; the cycle stays `running` and waits for the next one.
+
+    Raises:
+        LeaseLost: if another worker took the pair over meanwhile.
+    """
     with database.write() as connection:
+        prove(connection, lease, now)
         mine = t.cycles.c.id == cycle_id
         pair = select(t.cycles.c.pair_id).where(mine).scalar_subquery()
         counts = count_items(

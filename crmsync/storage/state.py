@@ -162,37 +162,35 @@ class SqlState:
         return or_(later.is_(None), later <= self.clock.now())
 
     def subjects(self, after: str, limit: int) -> Sequence[Subject]:
-        """Return links with staged records or unsettled sends, by link id."""
-        conditions: list[Any] = [t.links.c.has_sends]
-        for side in SideName:
-            staged = select(t.staged.c.remote_id).where(
-                self._of(t.staged, side),
-                t.staged.c.remote_id == id_column(t.links, side),
-                self._due(),
-            )
-            conditions.append(staged.exists())
+        """Return links with due news or unsettled sends, by link id."""
+        due = or_(*(self._staged_of_link(side, self._due()) for side in SideName))
+        is_late = t.staged.c.not_before > self.clock.now()
+        late = or_(*(self._staged_of_link(side, is_late) for side in SideName))
         statement = (
             select(t.links)
             .where(
                 t.links.c.pair_id == self.pair_id,
                 t.links.c.id > after,
-                or_(*conditions),
+                or_(due, and_(t.links.c.has_sends, ~late)),
             )
             .order_by(t.links.c.id)
             .limit(limit)
         )
         links = [codec.link_from_row(row) for row in self._rows(statement)]
-        crm = self._staged_due(SideName.CRM, [link.crm_id for link in links])
-        google = self._staged_due(SideName.GOOGLE, [link.google_id for link in links])
+        crm = self.staged(SideName.CRM, [link.crm_id for link in links])
+        google = self.staged(SideName.GOOGLE, [link.google_id for link in links])
         return [
             Subject(link, crm.get(link.crm_id), google.get(link.google_id))
             for link in links
         ]
 
-    def _staged_due(self, side: SideName, ids: Sequence[str]) -> dict[str, Remote]:
-        statement = select(t.staged).where(self._of(t.staged, side), self._due())
-        rows = self._rows_in(statement, t.staged.c.remote_id, ids)
-        return {row.remote_id: codec.remote_from_row(row) for row in rows}
+    def _staged_of_link(self, side: SideName, condition: Any) -> Any:
+        staged = select(t.staged.c.remote_id).where(
+            self._of(t.staged, side),
+            t.staged.c.remote_id == id_column(t.links, side),
+            condition,
+        )
+        return staged.exists()
 
     def unlinked(self, side: SideName, after: str, limit: int) -> Sequence[Remote]:
         """Return staged, selected, due records without a link, by remote id."""

@@ -1,8 +1,9 @@
-"""The engine and the cycle, held to I1 … I9 by a state machine.
+"""The engine and the cycle, held to I1 … I13 by a state machine.
 
 Persons create, edit, delete and select on both sides between and within cycles; cycles
-crash at any effect, answers to writes are lost, providers are down, the Google feed is
-late, cursors expire. Hypothesis chooses; the story's oracle judges.
+crash or stop at any effect, other workers take over, answers to writes are lost or come
+late, providers are down or refuse, listings come late and in disorder, cursors expire.
+Hypothesis chooses; the story's oracle judges.
 
 The examples are spread over several tests so that two cores share them; together they
 are at least 5,000 of up to 50 steps.
@@ -81,6 +82,26 @@ class SyncMachine(RuleBasedStateMachine):
     def a_contact_is_touched(self, index: int) -> None:
         self.story.touch(index)
 
+    @rule(which=SMALL, index=SMALL)
+    def something_unknown_is_filled_in(self, which: int, index: int) -> None:
+        self.story.scribble(which, index)
+
+    @rule(which=SMALL, index=SMALL)
+    def something_is_typed_that_the_other_side_refuses(
+        self, which: int, index: int
+    ) -> None:
+        self.story.poison(which, index)
+
+    @rule()
+    def what_was_refused_is_healed(self) -> None:
+        self.story.heal()
+
+    @precondition(lambda self: self.story.stopped)
+    @rule(index=SMALL, effects=SMALL)
+    def a_stopped_worker_goes_on(self, index: int, effects: int) -> None:
+        self.story.go_on(index, effects)
+        self.story.check_always()
+
     @rule(which=SMALL)
     def a_cursor_expires(self, which: int) -> None:
         self.story.expire(which)
@@ -93,6 +114,10 @@ class SyncMachine(RuleBasedStateMachine):
     def a_cycle_runs(self, faults: list[Fault]) -> None:
         self.story.cycle(faults)
         self.story.check_always()
+
+    @rule()
+    def a_cycle_runs_again(self) -> None:
+        self.story.twice()
 
     @rule(faults=st.lists(A_FAULT, min_size=1, max_size=2))
     def two_cycles_run(self, faults: list[Fault]) -> None:

@@ -1,15 +1,17 @@
 """Both sides in memory, as strict about versions as the real ones.
 
 The Google side's feed is late (its horizon trails by `delay` seconds) while `fetch`
-is current; the CRM's feed is current. Faults are decided by a hook that is asked
-before and after each call.
+is current; the CRM's feed is current. Listings may come in disorder (`Disorder`).
+Faults are decided by a hook that is told of each call before, within and after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import TypeVar
 
 from crmsync.errors import (
     CollectionGone,
@@ -17,6 +19,7 @@ from crmsync.errors import (
     EtagMismatch,
     InvalidRecord,
     NotFound,
+    OutcomeUnknown,
 )
 from crmsync.ports import Edit, NewRecord, Opened, Outcome, Page, Query
 from crmsync.records.contacts import addresses_of
@@ -28,8 +31,34 @@ from tests.support.memory_state import VirtualClock
 
 PAGE = 3
 
+T = TypeVar("T")
 
-@dataclass
+
+class Disorder(IntEnum):
+    """How a listing may come that is right and yet not as one expects it.
+
+    The CRM never shows an older version after a newer one (its feed is in order);
+    Google may, and its versions say which is newer.
+    """
+
+    NONE = 0
+    REVERSED = 1
+    ROTATED = 2
+    DOUBLED = 3
+    REPEATED = 4
+    OLD_BEFORE_NEW = 5
+    OLD_AFTER_NEW = 6
+
+
+def no_effect(name: str) -> None:
+    """Nothing goes wrong."""
+
+
+class NotYet(Exception):
+    """Raised by the hook before a write: it stays on the wire and lands later."""
+
+
+@dataclass(slots=True)
 class Row:
     """One record, with what synchronisation must never touch."""
 
@@ -45,11 +74,33 @@ class Row:
     previous_ids: tuple[str, ...] = ()
     made_by_us: bool = False
 
+    def copy(self) -> Row:
+        return Row(
+            self.remote_id,
+            dict(self.values),
+            self.selected,
+            self.gone,
+            self.key,
+            self.version,
+            self.modified_at,
+            self.unknown,
+            self.extras,
+            self.previous_ids,
+            self.made_by_us,
+        )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     at: datetime
     row: Row
+
+
+def _effects(side: SideName) -> Mapping[tuple[str, str], str]:
+    reads = ("open", "read", "page", "fetch", "find", "lookup")
+    calls = (*reads, "create", "update", "delete", "mark")
+    whens = ("before", "within", "after")
+    return {(w, call): f"{w} {side}.{call}" for w in whens for call in calls}
 
 
 class Memory:
@@ -57,6 +108,7 @@ class Memory:
 
     side: SideName
     prefix: str
+    _names: Mapping[tuple[str, str], str]
 
     def __init__(self, clock: VirtualClock, *, delay: float = 0.0) -> None:
         self.clock = clock
@@ -69,21 +121,21 @@ class Memory:
         self.epoch = 0
         self.limits_by_field: dict[str, int] = {}
         self.poison: set[str] = set()
+        self.disorder = Disorder.NONE
+        self.on_wire: list[Callable[[], object]] = []
+        self.is_strict = False
         self.on_write: Callable[[SideName, Row, Values], None] = lambda s, r, v: None
-        self.before_call: Callable[[str, str], None] = lambda side, name: None
-        self.after_call: Callable[[str, str], None] = lambda side, name: None
+        self.on_create: Callable[[SideName, Row], None] = lambda s, r: None
+        self.on_leave: Callable[[SideName, Row], None] = lambda s, r: None
+        self.on_refusal: Callable[[SideName, str, Values], None] = lambda s, i, v: None
+        self.effect: Callable[[str], None] = no_effect
 
     # ------------------------------------------------------------ a person's hand
 
     def log_row(self, row: Row) -> None:
         row.version += 1
         row.modified_at = self.clock.now()
-        self.log.append(
-            Entry(
-                self.clock.now(),
-                replace(row, values=dict(row.values), unknown=dict(row.unknown)),
-            )
-        )
+        self.log.append(Entry(self.clock.now(), row.copy()))
 
     def put(self, values: Mapping[str, str], *, selected: bool = True) -> Row:
         self.count += 1
@@ -100,6 +152,12 @@ class Memory:
 
     def touch(self, remote_id: str) -> None:
         self.log_row(self.rows[remote_id])
+
+    def scribble(self, remote_id: str, **unknown: str) -> None:
+        """Fill in what synchronisation does not know."""
+        row = self.rows[remote_id]
+        row.unknown = {**row.unknown, **unknown}
+        self.log_row(row)
 
     def set_selected(self, remote_id: str, selected: bool) -> None:
         row = self.rows[remote_id]
@@ -133,14 +191,29 @@ class Memory:
     def skew(self) -> timedelta:
         return timedelta()
 
-    def _call(self, name: str) -> None:
-        self.before_call(self.side.value, name)
+    def _before(self, name: str) -> None:
+        self.effect(self._names["before", name])
         self.calls += 1
 
-    def _done(self, name: str) -> None:
-        self.after_call(self.side.value, name)
+    def _within(self, name: str, done: int) -> None:
+        """Between two records of one batch: the half may be done, and no more."""
+        if done:
+            self.effect(self._names["within", name])
+
+    def _after(self, name: str) -> None:
+        self.effect(self._names["after", name])
+
+    def land(self) -> None:
+        """Let arrive what was on the wire; the provider knows its condition only."""
+        waiting, self.on_wire = self.on_wire, []
+        self.is_strict = True
+        for write in waiting:
+            write()
+        self.is_strict = False
 
     def open(self, memo: Mapping[str, str], *, verify: bool, may_write: bool) -> Opened:
+        if verify:
+            self._before("open")
         return Opened(dict(memo))
 
     def remote(self, row: Row, *, full: bool = False) -> Remote:
@@ -163,7 +236,7 @@ class Memory:
             stamp=f"{row.version:08d}",
             modified_at=row.modified_at,
             previous_ids=row.previous_ids,
-            extras=row.extras if full else (),
+            extras=(*row.extras, *row.unknown) if full else (),
         )
 
     def _horizon(self) -> int:
@@ -174,32 +247,65 @@ class Memory:
         return end
 
     def read(self, cursor: str | None) -> Iterator[Page]:
-        self._call("read")
-        end = self._horizon()
+        self._before("read")
+        end, epoch = self._horizon(), self.epoch
         start = 0
         if cursor is not None:
-            epoch, _, position = cursor.partition(":")
-            if epoch != str(self.epoch) or not position.isdigit():
+            known, _, position = cursor.partition(":")
+            if known != str(epoch) or not position.isdigit():
                 raise CursorExpired("The cursor has expired.")
             start = int(position)
         latest = {entry.row.remote_id: entry.row for entry in self.log[start:end]}
         rows = list(latest.values())
         if cursor is None:
             rows = [row for row in rows if not row.gone and self._is_listed(row)]
-        following = f"{self.epoch}:{end}"
+        if self.disorder:
+            rows = self._in_disorder(rows, end)
+        following = f"{epoch}:{end}"
         records = tuple(self.remote(row) for row in rows)
         starts = range(0, max(len(records), 1), PAGE)
         for begin in starts:
+            if begin:
+                self._before("page")
+                if self.epoch != epoch:
+                    raise CursorExpired("The cursor has expired.")
             is_last = begin == starts[-1]
             yield Page(records[begin : begin + PAGE], following if is_last else None)
-            self._call("page")
-        self._done("read")
+        self._after("read")
+
+    def _in_disorder(self, rows: list[Row], end: int) -> list[Row]:
+        kind = self.disorder
+        if kind is Disorder.REVERSED:
+            return rows[::-1]
+        if kind is Disorder.ROTATED:
+            half = len(rows) // 2
+            return rows[half:] + rows[:half]
+        if kind is Disorder.DOUBLED:
+            return [row for row in rows for _ in range(2)]
+        if kind is Disorder.REPEATED:
+            return rows + rows
+        older = self._older(rows, end)
+        news_first = kind is Disorder.OLD_AFTER_NEW and self.side is SideName.GOOGLE
+        found: list[Row] = []
+        for row in rows:
+            pair = [older[row.remote_id]] if row.remote_id in older else []
+            found += [row, *pair] if news_first else [*pair, row]
+        return found
+
+    def _older(self, rows: list[Row], end: int) -> dict[str, Row]:
+        """Return of each row the version before the one that is listed."""
+        wanted = {row.remote_id: row.version for row in rows}
+        return {
+            entry.row.remote_id: entry.row
+            for entry in self.log[:end]
+            if entry.row.version < wanted.get(entry.row.remote_id, 0)
+        }
 
     def _is_listed(self, row: Row) -> bool:
         return True
 
     def fetch(self, remote_ids: Sequence[str]) -> Mapping[str, Remote]:
-        self._call("fetch")
+        self._before("fetch")
         found: dict[str, Remote] = {}
         for remote_id in remote_ids:
             row = self.rows.get(remote_id)
@@ -208,42 +314,54 @@ class Memory:
                 if row is not None
                 else Remote(self.side, remote_id, is_gone=True, is_selected=False)
             )
-        self._done("fetch")
+        self._after("fetch")
         return found
 
     def project(self, remote: Remote, base: Values | None) -> Values:
         return remote.values
 
     def create(self, records: Sequence[NewRecord]) -> Sequence[Outcome]:
-        self._call("create")
-        outcomes = [self._create(record) for record in records]
-        self._done("create")
+        return self._write("create", self._create, records)
+
+    def _write(
+        self, name: str, do: Callable[[T], Outcome], parts: Sequence[T]
+    ) -> list[Outcome]:
+        try:
+            self._before(name)
+        except NotYet:
+            self.on_wire.append(lambda: [do(part) for part in parts])
+            raise OutcomeUnknown("No answer came.") from None
+        outcomes: list[Outcome] = []
+        for part in parts:
+            self._within(name, len(outcomes))
+            outcomes.append(do(part))
+        self._after(name)
         return outcomes
 
     def _create(self, record: NewRecord) -> Outcome:
         if self.poison & set(record.values.values()):
+            self.on_refusal(self.side, record.key, record.values)
             return Outcome(error=InvalidRecord("The record is refused.", ("last",)))
         self.writes += 1
         row = self.put(record.values)
         row.key = record.key
         row.made_by_us = True
         self.log[-1].row.key = record.key
+        self.on_create(self.side, row)
         return Outcome(self.remote(row))
 
     def update(self, edits: Sequence[Edit]) -> Sequence[Outcome]:
-        self._call("update")
-        outcomes = [self._update(edit) for edit in edits]
-        self._done("update")
-        return outcomes
+        return self._write("update", self._update, edits)
 
     def _update(self, edit: Edit) -> Outcome:
         row = self.rows.get(edit.remote_id)
         if row is None or row.gone:
             return Outcome(error=NotFound("The record is gone."))
         is_stale = edit.etag not in {str(row.version), "*"}
-        if is_stale and not self._is_as_seen(row, edit.seen):
+        if is_stale and (self.is_strict or not self._is_as_seen(row, edit.seen)):
             return Outcome(self.remote(row), EtagMismatch("It was changed."))
         if self.poison & set(edit.values.values()):
+            self.on_refusal(self.side, edit.remote_id, edit.values)
             return Outcome(error=InvalidRecord("The record is refused.", ("last",)))
         for name, value in edit.values.items():
             limit = self.limits_by_field.get(name)
@@ -251,6 +369,8 @@ class Memory:
         self.writes += 1
         self.on_write(self.side, row, edit.values)
         row.key = edit.key or row.key
+        strange = {n: v for n, v in edit.values.items() if n in row.unknown}
+        row.unknown = {**row.unknown, **strange} if strange else row.unknown
         self.edit(row.remote_id, **edit.values)
         return Outcome(self.remote(row))
 
@@ -259,41 +379,45 @@ class Memory:
         return row.values == present
 
     def delete(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
-        self._call("delete")
-        for remote_id in remote_ids:
-            if remote_id in self.rows and not self.rows[remote_id].gone:
-                self.writes += 1
-                self.remove(remote_id)
-        self._done("delete")
-        return [Outcome() for _ in remote_ids]
+        return self._write("delete", self._delete, remote_ids)
+
+    def _delete(self, remote_id: str) -> Outcome:
+        row = self.rows.get(remote_id)
+        if row is not None and not row.gone:
+            self.writes += 1
+            self.on_leave(self.side, row)
+            self.remove(remote_id)
+        return Outcome()
 
     def select(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
-        return self._mark(remote_ids, selected=True)
+        return self._write("mark", self._select, remote_ids)
+
+    def _select(self, remote_id: str) -> Outcome:
+        row = self.rows.get(remote_id)
+        if row is None or row.gone:
+            return Outcome(error=NotFound("The record is gone."))
+        if not row.selected:
+            self.writes += 1
+            self.set_selected(remote_id, True)
+        return Outcome()
 
     def deselect(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
-        return self._mark(remote_ids, selected=False)
+        return self._write("mark", self._deselect, remote_ids)
 
-    def _mark(self, remote_ids: Sequence[str], *, selected: bool) -> list[Outcome]:
-        self._call("mark")
-        outcomes: list[Outcome] = []
-        for remote_id in remote_ids:
-            row = self.rows.get(remote_id)
-            if row is None or row.gone:
-                gone = NotFound("The record is gone.") if selected else None
-                outcomes.append(Outcome(error=gone))
-                continue
-            if row.selected is not selected:
-                self.writes += 1
-                self.set_selected(remote_id, selected)
-            outcomes.append(Outcome())
-        self._done("mark")
-        return outcomes
+    def _deselect(self, remote_id: str) -> Outcome:
+        row = self.rows.get(remote_id)
+        if row is not None and row.selected:
+            self.writes += 1
+            self.on_leave(self.side, row)
+            self.set_selected(remote_id, False)
+        return Outcome()
 
 
 class MemoryGoogle(Memory):
     """Google: all contacts are listed, labelled or not; a key is never searchable."""
 
     side = SideName.GOOGLE
+    _names = _effects(side)
     prefix = "people/c"
 
 
@@ -301,6 +425,7 @@ class MemoryCrm(Memory):
     """The CRM: a full read lists the group only; creates are idempotent by key."""
 
     side = SideName.CRM
+    _names = _effects(side)
     prefix = "C"
 
     def __init__(self, clock: VirtualClock) -> None:
@@ -326,7 +451,10 @@ class MemoryCrm(Memory):
         return super()._create(record)
 
     def find(self, query: Query) -> Sequence[Remote]:
-        return [self.remote(row) for row in self.live() if self._fits(row, query)]
+        self._before("find")
+        found = [self.remote(row) for row in self.live() if self._fits(row, query)]
+        self._after("find")
+        return found
 
     def _fits(self, row: Row, query: Query) -> bool:
         name = (
@@ -341,7 +469,8 @@ class MemoryCrm(Memory):
         )
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Remote]:
+        self._before("lookup")
         wanted = set(keys)
-        return {
-            row.key: self.remote(row) for row in self.rows.values() if row.key in wanted
-        }
+        found = {r.key: self.remote(r) for r in self.rows.values() if r.key in wanted}
+        self._after("lookup")
+        return found

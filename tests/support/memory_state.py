@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from crmsync.engine.guard import Allowance
 from crmsync.engine.plan import Action, Item, ItemState
+from crmsync.engine.report import Carried
+from crmsync.errors import LeaseLost, LeaseTaken
 from crmsync.ports import (
     DirectoryEntry,
     PersonsChoice,
@@ -20,19 +22,34 @@ from crmsync.records.remote import Link, Remote
 from crmsync.records.values import SideName
 
 Place = tuple[SideName, str]
+LEASE = 3.0
+"""Seconds a lease lasts after each proof; short, so that time to wait is little."""
+_LASTS = timedelta(seconds=LEASE)
+_OPEN = frozenset(
+    {ItemState.PLANNED, ItemState.SENT, ItemState.UNKNOWN, ItemState.HELD}
+)
 
 
 class VirtualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until it is moved; alarms ring on the way."""
 
     def __init__(self, start: datetime | None = None) -> None:
         self.time = start or datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+        self.alarms: list[tuple[datetime, Callable[[], None]]] = []
 
     def now(self) -> datetime:
         return self.time
 
     def advance(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
+        end = self.time + timedelta(seconds=seconds)
+        while self.alarms and self.alarms[0][0] <= end:
+            self.time, ring = self.alarms.pop(0)
+            ring()
+        self.time = end
+
+    def wake(self, seconds: float, ring: Callable[[], None]) -> None:
+        """Set an alarm; all of a world lie equally far ahead, so they are in order."""
+        self.alarms.append((self.time + timedelta(seconds=seconds), ring))
 
 
 class CountingIds:
@@ -47,8 +64,19 @@ class CountingIds:
 
 
 @dataclass
+class LeaseRow:
+    """Who may run the pair, as `storage.leases` keeps it."""
+
+    token: int = 0
+    until: datetime | None = None
+
+
+@dataclass
 class Tables:
     links: dict[str, Link] = field(default_factory=dict)
+    by_id: dict[SideName, dict[str, Link]] = field(
+        default_factory=lambda: {SideName.CRM: {}, SideName.GOOGLE: {}}
+    )
     staged: dict[Place, Remote] = field(default_factory=dict)
     seen: dict[SideName, set[str]] = field(
         default_factory=lambda: {SideName.CRM: set(), SideName.GOOGLE: set()}
@@ -57,41 +85,112 @@ class Tables:
     cursors: dict[SideName, str | None] = field(default_factory=dict)
     memos: dict[SideName, Mapping[str, str]] = field(default_factory=dict)
     items: dict[str, tuple[str, Item]] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
+    open_items: dict[str, None] = field(default_factory=dict)
     postponed: dict[Place, Postponed] = field(default_factory=dict)
     choices: dict[Place, PersonsChoice] = field(default_factory=dict)
+    lease: LeaseRow = field(default_factory=LeaseRow)
+    carried: tuple[str, Carried, Allowance | None] | None = None
+    cycles: int = 0
+
+    def put_item(self, cycle: str, item: Item) -> None:
+        """Store an item; those with something left to happen are listed."""
+        self.items[item.item_id] = (cycle, item)
+        if item.state in _OPEN:
+            self.open_items[item.item_id] = None
+        else:
+            self.open_items.pop(item.item_id, None)
+
+    def open_of(self, *states: ItemState) -> list[tuple[str, Item]]:
+        """Return open items in some states, with their cycles."""
+        if not self.open_items:
+            return []
+        items = self.items
+        return [items[i] for i in self.open_items if items[i][1].state in states]
 
 
 class MemoryState:
-    """One pair's state; `begin` starts a cycle as the database's one does."""
+    """One pair's state under one lease; the tables are shared by all its workers."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, tables: Tables | None = None) -> None:
         self.clock = clock
-        self.tables = Tables()
+        self.tables = tables or Tables()
+        self.token = self.tables.lease.token
         self.cycle = ""
-        self.cycles = 0
         self.allowed: Allowance | None = None
-        self.before_commit: Callable[[], None] = lambda: None
+        self.effect: Callable[[str], None] = lambda name: None
         self.after_commit: Callable[[], None] = lambda: None
 
     def scratch(self) -> MemoryState:
         """Return a copy for a dry run."""
-        other = MemoryState(self.clock)
-        other.tables = copy.deepcopy(self.tables)
-        other.cycles = self.cycles
-        return other
+        return MemoryState(self.clock, copy.deepcopy(self.tables))
+
+    # ------------------------------------------------------------ the lease
+
+    def acquire(self) -> MemoryState:
+        """Take the pair over and return its state for the new holder.
+
+        Raises:
+            LeaseTaken: if somebody else holds it.
+        """
+        lease, now = self.tables.lease, self.clock.now()
+        if lease.until is not None and lease.until > now:
+            raise LeaseTaken("A cycle of this kind is running for this user already.")
+        lease.token += 1
+        lease.until = now + _LASTS
+        return MemoryState(self.clock, self.tables)
+
+    def prove(self) -> None:
+        """Prove and prolong the lease.
+
+        Raises:
+            LeaseLost: if another worker has taken it over.
+        """
+        lease = self.tables.lease
+        if lease.token != self.token:
+            raise LeaseLost("Another worker has taken over this synchronisation.")
+        lease.until = self.clock.time + _LASTS
+
+    def release(self) -> None:
+        """Give the lease back; one that was taken over is left alone."""
+        self.effect("before release")
+        if self.tables.lease.token == self.token:
+            self.tables.lease.until = None
 
     def begin(self, allowed: Allowance | None = None) -> str:
-        self.cycles += 1
-        self.cycle = f"cycle{self.cycles:06d}"
-        self.allowed = allowed
+        """Open a cycle and put away what a dead one left."""
+        self.effect("before commit")
+        self.prove()
         tables = self.tables
-        for item_id, (cycle, item) in list(tables.items.items()):
+        tables.cycles += 1
+        tables.carried = None
+        self.cycle = f"cycle{tables.cycles:06d}"
+        self.allowed = allowed
+        for cycle, item in tables.open_of(ItemState.PLANNED, ItemState.SENT):
             if item.state is ItemState.PLANNED and not item.sent_at:
-                del tables.items[item_id]
-            elif item.state in {ItemState.PLANNED, ItemState.SENT}:
-                tables.items[item_id] = (cycle, replace(item, state=ItemState.UNKNOWN))
+                del tables.items[item.item_id]
+                del tables.open_items[item.item_id]
+            else:
+                tables.put_item(cycle, replace(item, state=ItemState.UNKNOWN))
+        self.after_commit()
         return self.cycle
+
+    def take_up(self) -> Carried | None:
+        """Begin the next slice of a cycle that waits for it, if there is one."""
+        if self.tables.carried is None:
+            return None
+        self.effect("before commit")
+        self.prove()
+        self.cycle, carried, self.allowed = self.tables.carried
+        self.tables.carried = None
+        self.after_commit()
+        return carried
+
+    def put_down(self, carried: Carried) -> None:
+        """End a slice."""
+        self.effect("before commit")
+        self.prove()
+        self.tables.carried = (self.cycle, carried, self.allowed)
+        self.after_commit()
 
     def all_items(self) -> list[Item]:
         return [item for _, item in self.tables.items.values()]
@@ -103,12 +202,15 @@ class MemoryState:
     # ------------------------------------------------------------ the port
 
     def renew(self) -> None:
-        return None
+        self.effect("before renew")
+        self.prove()
 
     def commit(self, unit: Unit) -> None:
-        self.before_commit()
+        self.effect("before commit")
+        self.prove()
         tables = self.tables
-        self._commit_links(unit)
+        if unit.links or unit.unlink:
+            self._commit_links(unit)
         for place in unit.unstage:  # before what is staged anew
             tables.staged.pop(place, None)
             tables.postponed.pop(place, None)
@@ -122,8 +224,10 @@ class MemoryState:
             tables.directory[entry.remote_id] = entry
         for remote_id in unit.forget:
             tables.directory.pop(remote_id, None)
-        tables.cursors.update(unit.cursors)
-        tables.memos.update(unit.memos)
+        if unit.cursors:
+            tables.cursors.update(unit.cursors)
+        if unit.memos:
+            tables.memos.update(unit.memos)
         self._commit_items(unit)
         self.after_commit()
 
@@ -133,28 +237,39 @@ class MemoryState:
             links.pop(link_id, None)
         for link in unit.links:
             links[link.link_id] = link
-        for side in SideName:
-            ids = [link.remote_id(side) for link in links.values()]
-            assert len(ids) == len(set(ids)), f"two links of one {side} record"
+        by_id = {
+            SideName.CRM: {link.crm_id: link for link in links.values()},
+            SideName.GOOGLE: {link.google_id: link for link in links.values()},
+        }
+        self.tables.by_id = by_id
+        for side, known in by_id.items():
+            assert len(known) == len(links), f"two links of one {side} record"
 
     def _commit_items(self, unit: Unit) -> None:
         tables = self.tables
-        for place in unit.resolved:
-            for item_id, (cycle, item) in list(tables.items.items()):
-                if (
-                    item.state is ItemState.HELD
-                    and item.remote_id(place[0]) == place[1]
-                ):
+        if unit.resolved:
+            for cycle, item in tables.open_of(ItemState.HELD):
+                if any(item.remote_id(s) == i for s, i in unit.resolved):
                     done = replace(item, state=ItemState.SKIPPED, reason="superseded")
-                    tables.items[item_id] = (cycle, done)
+                    tables.put_item(cycle, done)
         for item in unit.items:
-            tables.items[item.item_id] = (self.cycle, item)
+            tables.put_item(self._cycle_of(item), item)
         for item_id in unit.drop_items:
             tables.items.pop(item_id, None)
+            tables.open_items.pop(item_id, None)
         for postponed in unit.postponed:
-            tables.postponed[postponed.side, postponed.remote_id] = postponed
+            place = (postponed.side, postponed.remote_id)
+            if place in tables.staged:
+                tables.postponed[place] = postponed
         for place in unit.choices_done:
             tables.choices.pop(place, None)
+
+    def _cycle_of(self, item: Item) -> str:
+        """Return where an item belongs: its first cycle, unless planned again."""
+        known = self.tables.items.get(item.item_id)
+        if known is None or item.state is ItemState.PLANNED:
+            return self.cycle
+        return known[0]
 
     def cursor(self, side: SideName) -> str | None:
         return self.tables.cursors.get(side)
@@ -163,11 +278,14 @@ class MemoryState:
         return self.tables.memos.get(side, {})
 
     def start_full_read(self, side: SideName) -> None:
+        self.effect("before commit")
+        self.prove()
         self.tables.seen[side] = set()
+        self.after_commit()
 
     def absent(self, side: SideName, after: str, limit: int) -> Sequence[str]:
         tables = self.tables
-        known = {link.remote_id(side) for link in tables.links.values()}
+        known = set(tables.by_id[side])
         known |= {i for s, i in tables.staged if s is side}
         if side is SideName.GOOGLE:
             known |= set(tables.directory)
@@ -178,12 +296,8 @@ class MemoryState:
         return len(self.tables.links)
 
     def links_by(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Link]:
-        wanted = set(ids)
-        return {
-            link.remote_id(side): link
-            for link in self.tables.links.values()
-            if link.remote_id(side) in wanted
-        }
+        known = self.tables.by_id[side]
+        return {i: known[i] for i in ids if i in known}
 
     def links(self, after: str, limit: int) -> Sequence[Link]:
         ids = sorted(i for i in self.tables.links if i > after)[:limit]
@@ -197,19 +311,29 @@ class MemoryState:
         return remote
 
     def subjects(self, after: str, limit: int) -> Sequence[Subject]:
+        tables, now = self.tables, self.clock.now()
         found: list[Subject] = []
-        for link_id in sorted(i for i in self.tables.links if i > after):
-            link = self.tables.links[link_id]
-            crm = self._due((SideName.CRM, link.crm_id))
-            google = self._due((SideName.GOOGLE, link.google_id))
-            if crm is not None or google is not None or link.sends:
-                found.append(Subject(link, crm, google))
+        for link_id in sorted(i for i in tables.links if i > after):
+            link = tables.links[link_id]
+            places = ((SideName.CRM, link.crm_id), (SideName.GOOGLE, link.google_id))
+            staged = [tables.staged.get(place) for place in places]
+            if not link.sends and staged == [None, None]:
+                continue
+            late = [
+                place in tables.postponed and tables.postponed[place].not_before > now
+                for place in places
+            ]
+            due = any(
+                r is not None and not off for r, off in zip(staged, late, strict=True)
+            )
+            if due or (link.sends and not any(late)):
+                found.append(Subject(link, *staged))
             if len(found) == limit:
                 break
         return found
 
     def unlinked(self, side: SideName, after: str, limit: int) -> Sequence[Remote]:
-        linked = {link.remote_id(side) for link in self.tables.links.values()}
+        linked = self.tables.by_id[side]
         places = sorted(p for p in self.tables.staged if p[0] is side and p[1] > after)
         found = [
             remote
@@ -230,7 +354,7 @@ class MemoryState:
         return {i: postponed[side, i].tries for i in ids if (side, i) in postponed}
 
     def directory_find(self, match_keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        linked = {link.google_id for link in self.tables.links.values()}
+        linked = self.tables.by_id[SideName.GOOGLE]
         found: dict[str, list[str]] = {}
         wanted = set(match_keys)
         for entry in self.tables.directory.values():
@@ -260,32 +384,28 @@ class MemoryState:
     ) -> Sequence[Item]:
         found = [
             item
-            for item in self.cycle_items()
-            if item.state in states and item.action in actions and item.item_id > after
+            for cycle, item in self.tables.open_of(*states)
+            if cycle == self.cycle and item.action in actions and item.item_id > after
         ]
-        return sorted(found, key=lambda item: item.item_id)[:limit]
+        return sorted(found, key=lambda item: item.item_id)[:limit] if found else found
 
     def planned(self, side: SideName, ids: Sequence[str]) -> frozenset[str]:
         wanted = set(ids)
         return frozenset(
             item.remote_id(side)
-            for item in self.cycle_items()
-            if item.state is ItemState.PLANNED and item.remote_id(side) in wanted
+            for cycle, item in self.tables.open_of(ItemState.PLANNED)
+            if cycle == self.cycle and item.remote_id(side) in wanted
         )
 
     def unsettled(self) -> Sequence[Item]:
-        return [
-            item
-            for _, item in self.tables.items.values()
-            if item.state is ItemState.UNKNOWN
-        ]
+        return [item for _, item in self.tables.open_of(ItemState.UNKNOWN)]
 
     def held(self, side: SideName, ids: Sequence[str]) -> Mapping[str, Item]:
         wanted = set(ids)
         return {
             item.remote_id(side): item
-            for cycle, item in self.tables.items.values()
-            if item.state is ItemState.HELD and item.remote_id(side) in wanted
+            for _, item in self.tables.open_of(ItemState.HELD)
+            if item.remote_id(side) in wanted
         }
 
     def shared(self, google_ids: Sequence[str]) -> frozenset[str]:

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -78,12 +79,12 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "base_is_now": (
         (
             "cycle/applying.py",
-            "    base = item.base\n    if is_crm and made.values:",
+            "    base = item.base\n    if is_crm and made.values",
             "    base = item.base\n"
             "    if not is_crm:\n"
             "        now = run.crm.fetch([crm_id])[crm_id]\n"
             "        base = Base(now.values, base.google)\n"
-            "    if is_crm and made.values:",
+            "    if is_crm and made.values",
         ),
     ),
     "no_full_deletes": (
@@ -125,7 +126,11 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
             "for key, r in run.crm.lookup(keys).items()}",
             "for key, r in run.crm.lookup(keys).items() if not r.is_gone}",
         ),
-        ("cycle/applying.py", "if outcome.remote.is_gone:", "if False:"),
+        (
+            "cycle/applying.py",
+            "if outcome.remote.is_gone or",
+            "if not outcome.remote.is_gone and",
+        ),
     ),
     # Our own: bugs that the simulation found, or that it must find.
     "no_confirmation": (
@@ -188,6 +193,105 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
             "run.state.commit(Unit(links=tuple(links), items=done))",
         ),
     ),
+    # Two workers, listings in disorder, records that are refused.
+    "commit_without_proof": (
+        (
+            "storage/leases.py",
+            "    if pair.rowcount != 1:\n",
+            "    if False:\n",
+        ),
+        (
+            "storage/leases.py",
+            "    if account.rowcount != 1:\n",
+            "    if False:\n",
+        ),
+    ),
+    "same_token_again": (
+        (
+            "storage/leases.py",
+            "token = pair.lease_token + 1",
+            "token = pair.lease_token",
+        ),
+        (
+            "storage/leases.py",
+            "token = int(found.lease_token) + 1",
+            "token = int(found.lease_token)",
+        ),
+    ),
+    "open_without_proof": (
+        (
+            "storage/cycles.py",
+            "        prove(connection, lease, now)\n"
+            "        abandon(connection, lease.pair_id, now)\n"
+            "        pair =",
+            "        abandon(connection, lease.pair_id, now)\n        pair =",
+        ),
+    ),
+    "sent_again_as_it_is_now": (
+        (
+            "cycle/pairing.py",
+            "item = replace(earlier, state=ItemState.PLANNED, reason=",
+            "item = plan_create(earlier.item_id, remote, run.values(remote),\n"
+            "            run.table, earlier.key)\n"
+            "        item = replace(item, sent_at=earlier.sent_at,\n"
+            "            clean_reads=earlier.clean_reads, reason=",
+        ),
+    ),
+    "slice_forgets_what_waits": (
+        (
+            "cycle/__init__.py",
+            "        wait_for_creates(run, progress)\n",
+            "        pass\n",
+        ),
+    ),
+    "write_without_proof": (("cycle/outcomes.py", "        run.state.renew()\n", ""),),
+    "twice_in_one_page": (
+        (
+            "cycle/reading.py",
+            "    records = _once(page.records)\n",
+            "    records = page.records\n",
+        ),
+    ),
+    "last_listed_is_newest": (
+        (
+            "cycle/reading.py",
+            "if known is None or not is_stale(record, known.stamp):",
+            "if True:",
+        ),
+    ),
+    "extras_are_not_looked_at": (
+        (
+            "cycle/removing.py",
+            "has_more = bool(remote.extras) and not is_deleted_anyway",
+            "has_more = False",
+        ),
+    ),
+    "put_off_is_listed_again": (
+        (
+            "cycle/reading.py",
+            "    return shown == known and bool(record.etag or record.is_gone)\n",
+            "    return False\n",
+        ),
+    ),
+    "refused_for_ever": (
+        (
+            "cycle/outcomes.py",
+            "            self.postponed += postpone(self.run, records)\n",
+            "",
+        ),
+    ),
+    "no_bound": (
+        (
+            "engine/guard.py",
+            "    if removed > max(bound,",
+            "    if False and removed > max(bound,",
+        ),
+        (
+            "engine/guard.py",
+            "    if totals.removals > max(bound,",
+            "    if False and totals.removals > max(bound,",
+        ),
+    ),
 }
 
 
@@ -229,14 +333,26 @@ def hunt(name: str, schedules: int) -> str:
     return done.stdout.strip()
 
 
+def _tell_in_database(seed: int) -> None:
+    from tests.support.sql_state import simulate_in_database
+
+    with TemporaryDirectory() as folder:
+        simulate_in_database(seed, f"sqlite:///{folder}/state.db")
+
+
 def main() -> int:
-    """Simulate inside the patched copy until an invariant breaks."""
+    """Simulate inside the patched copy until an invariant breaks.
+
+    A bug of the database's state is hunted over a database, the others in memory.
+    """
     from tests.support.simulation import simulate
 
     name, schedules = sys.argv[1], int(sys.argv[2])
+    in_database = any(file.startswith("storage/") for file, _, _ in MUTANTS[name])
+    tell: Callable[[int], object] = _tell_in_database if in_database else simulate
     for seed in range(schedules):
         try:
-            simulate(seed)
+            tell(seed)
         except AssertionError as error:
             print(f"{name}: seed {seed}: {str(error).splitlines()[0][:100]}")  # noqa: T201  its answer
             return FOUND

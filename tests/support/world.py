@@ -4,91 +4,168 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from crmsync.cycle import CycleReport, Run, run_cycle
 from crmsync.engine.guard import Allowance, Totals, count
 from crmsync.engine.plan import Item, ItemState
 from crmsync.engine.policy import Policy
-from crmsync.engine.report import CycleState
+from crmsync.engine.report import Carried, CycleState
+from crmsync.errors import LeaseTaken
 from crmsync.records.contacts import FIELDS
 from crmsync.records.values import FieldTable, SideName
-from tests.support.memory_sides import Memory, MemoryCrm, MemoryGoogle
-from tests.support.memory_state import CountingIds, MemoryState, VirtualClock
+from tests.support.memory_sides import Memory, MemoryCrm, MemoryGoogle, no_effect
+from tests.support.memory_state import LEASE, CountingIds, MemoryState, VirtualClock
+from tests.support.workers import AtEffect, Crash, Worker
 
 NAMES = ("first", "last", "email", "title", "department", "notes")
+MAPPED = tuple(item for item in FIELDS if item.name in NAMES)
 SETTLE = 60.0
 DELAY = 20.0
-
-
-class Crash(BaseException):
-    """The process dies here."""
+ROUNDS = 6
+"""A cut-off: what has not settled after so many rounds never will (I1, I2)."""
 
 
 class World:
     """Both sides, the state, and a way to run cycles with faults."""
 
-    def __init__(self, *, policy: Policy | None = None, delay: float = DELAY) -> None:
+    def __init__(
+        self, *, policy: Policy | None = None, delay: float = DELAY, state: Any = None
+    ) -> None:
         self.clock = VirtualClock()
         self.crm = MemoryCrm(self.clock)
         self.google = MemoryGoogle(self.clock, delay=delay)
         self.crm.limits_by_field = {"notes": 8}
-        self.state = MemoryState(self.clock)
+        self.state: MemoryState = state or MemoryState(self.clock)
         self.ids = CountingIds()
         self.policy = policy or Policy()
-        self.effects = 0
-        self.at_effect: Callable[[int, str], None] | None = None
-        self.accepted = Allowance()
-        for side in (self.crm, self.google):
-            side.before_call = lambda s, n: self._effect(f"before {s}.{n}")
-            side.after_call = lambda s, n: self._effect(f"after {s}.{n}")
-        self.state.before_commit = lambda: self._effect("before commit")
-        self.state.after_commit = lambda: self._effect("after commit")
+        self.worker: Worker | None = None
+        self.holder: Worker | None = None
+        self._table: FieldTable | None = None
 
     def side(self, name: SideName) -> Memory:
         return self.crm if name is SideName.CRM else self.google
 
-    def _effect(self, name: str) -> None:
-        self.effects += 1
-        if self.at_effect is not None:
-            self.at_effect(self.effects, name)
+    def _committed(self, worker: Worker) -> None:
+        """I13: only who took the lease last may commit."""
+        assert worker is self.holder, "two workers committed"
+        worker.effect("after commit")
 
     def table(self) -> FieldTable:
-        fields = tuple(item for item in FIELDS if item.name in NAMES)
-        return FieldTable(fields, self.crm.limits)
+        if self._table is None:
+            self._table = FieldTable(MAPPED, self.crm.limits)
+        return self._table
 
-    def run(self, *, dry: bool = False, allowed: Allowance | None = None) -> Run:
+    def run(
+        self,
+        state: MemoryState,
+        *,
+        dry: bool = False,
+        carried: Carried | None = None,
+        is_sliced: bool = False,
+    ) -> Run:
         return Run(
             self.crm,
             self.google,
-            self.state.scratch() if dry else self.state,
+            state,
             self.table(),
             self.policy,
             self.clock,
             self.ids,
             settle_seconds=SETTLE,
             is_dry=dry,
+            carried=carried,
+            is_over=lambda: is_sliced,
         )
 
+    # ------------------------------------------------------------ workers
+
+    def start(
+        self, *, allowed: Allowance | None = None, at_effect: AtEffect | None = None
+    ) -> Worker:
+        """Take the lease and return a worker that has done nothing yet.
+
+        Raises:
+            LeaseTaken: if another worker holds the lease.
+        """
+        state = self.state.acquire()
+        worker = Worker(state, self._work, allowed=allowed, at_effect=at_effect)
+        state.effect = worker.effect
+        state.after_commit = partial(self._committed, worker)
+        self.holder = worker
+        return worker
+
+    def _work(self, worker: Worker) -> CycleReport:
+        state = worker.state
+        carried: Carried | None = state.take_up()
+        worker.is_next_slice = carried is not None
+        if carried is None:
+            state.begin(worker.allowed)
+        self.state.cycle = state.cycle
+        worker.links = state.link_count()
+        run = self.run(state, carried=carried, is_sliced=worker.is_sliced)
+        report = run_cycle(run)
+        if report.carried is not None:
+            state.put_down(report.carried)
+        state.release()
+        return report
+
+    def let(self, worker: Worker, effects: int = 0) -> None:
+        """Let a worker go on, inside whatever runs now."""
+        outer = self.worker
+        self._set_worker(worker)
+        try:
+            worker.go(effects)
+        finally:
+            self._set_worker(outer)
+
+    def _set_worker(self, worker: Worker | None) -> None:
+        self.worker = worker
+        effect = worker.effect if worker is not None else no_effect
+        self.crm.effect = self.google.effect = effect
+
+    def without_worker(self, do: Callable[[], None]) -> None:
+        """Let something happen that none of our processes does now."""
+        outer = self.worker
+        self._set_worker(None)
+        do()
+        self._set_worker(outer)
+
+    def kill(self, worker: Worker) -> None:
+        """End a stopped worker where it is."""
+        outer = self.worker
+        self._set_worker(worker)
+        worker.kill()
+        self._set_worker(outer)
+
+    def wait_for_lease(
+        self, *, allowed: Allowance | None = None, at_effect: AtEffect | None = None
+    ) -> Worker:
+        """Start a worker as soon as the lease of a dead one has expired."""
+        try:
+            return self.start(allowed=allowed, at_effect=at_effect)
+        except LeaseTaken:
+            self.clock.advance(LEASE)
+        return self.start(allowed=allowed, at_effect=at_effect)
+
+    # ------------------------------------------------------------ cycles
+
     def cycle(
-        self,
-        *,
-        allowed: Allowance | None = None,
-        at_effect: Callable[[int, str], None] | None = None,
+        self, *, allowed: Allowance | None = None, at_effect: AtEffect | None = None
     ) -> CycleReport:
         """Run one cycle; `at_effect` may raise Crash or a fault, or edit records."""
-        self.state.begin(allowed)
-        self.effects, self.at_effect = 0, at_effect
-        try:
-            return run_cycle(self.run())
-        finally:
-            self.at_effect = None
+        worker = self.wait_for_lease(allowed=allowed, at_effect=at_effect)
+        self.let(worker)
+        if worker.report is None:
+            raise Crash
+        return worker.report
 
     def dry_run(self) -> tuple[CycleReport, list[Item]]:
-        run = self.run(dry=True)
-        assert isinstance(run.state, MemoryState)
-        run.state.begin()
-        report = run_cycle(run)
-        return report, run.state.cycle_items()
+        state = self.state.scratch()
+        state.begin()
+        report = run_cycle(self.run(state, dry=True))
+        return report, state.cycle_items()
 
     def approve(self) -> CycleReport:
         """Accept whatever the held cycle planned, and run again."""
@@ -98,15 +175,26 @@ class World:
                 totals += count(item)
         return self.cycle(allowed=Allowance(totals))
 
-    def settle(self, rounds: int = 6) -> CycleReport:
-        """Let the feeds catch up and run until nothing is left to do."""
-        report = CycleReport(CycleState.FAILED)
+    def settle(self, rounds: int = ROUNDS) -> CycleReport:
+        """Let the feeds catch up and run until a round has nothing to do.
+
+        Returns:
+            How that round ended; `failed` if there was none (I1, I2).
+        """
         for _ in range(rounds):
+            before = self.writes()
             self.clock.advance(SETTLE + DELAY + 1)
             report = self.cycle()
             if report.state is CycleState.HELD:
                 report = self.approve()
-        return report
+            elif report.state is CycleState.SUCCEEDED and self._was_quiet(before):
+                return report
+        return CycleReport(CycleState.FAILED)
+
+    def _was_quiet(self, writes: int) -> bool:
+        """Whether the last cycle, a whole one, had nothing to do and to wait for."""
+        is_whole = self.holder is not None and not self.holder.is_next_slice
+        return is_whole and self.writes() == writes and not self.state.unsettled()
 
     def writes(self) -> int:
         return self.crm.writes + self.google.writes

@@ -180,9 +180,10 @@ def test_a_second_job_does_not_disturb_an_order_that_is_being_carried_out(
     pair = pair_id(product, anna)
     working.work_on_pair(product.app, pair, seconds=0)
     # The first worker is in its second slice: it has the lease and what was carried.
-    cycles.take_up(product.app.database, held)
     row = people.pair_by_id(product.app.database, pair)
-    with runs.held_lease(product.app, row, 0):
+    now = product.app.clock.now()
+    with runs.held_lease(product.app, row, 0) as lease:
+        cycles.take_up(product.app.database, lease, held, now=now)
         more = working.work_on_pair(product.app, pair)
         during = ordering.look(product.app, order_id).state
     work_to_the_end(product, anna)

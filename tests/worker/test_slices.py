@@ -110,11 +110,13 @@ def test_a_cycle_whose_worker_died_in_its_second_slice_is_due_again(
     from datetime import timedelta
 
     from crmsync.storage import cycles
+    from crmsync.storage.leases import acquire
 
     select_people(product, MANY)
     working.work_on_pair(product.app, pair_id(product, anna), seconds=0)
-    cycles.take_up(product.app.database, cycles_of(product)[0].id)
-    now = product.app.clock.now()
+    now, pair = product.app.clock.now(), pair_id(product, anna)
+    lease = acquire(product.app.database, pair, "", now=now, seconds=60)
+    cycles.take_up(product.app.database, lease, cycles_of(product)[0].id, now=now)
     later = now + timedelta(hours=1)
     set_pair(
         product, anna, next_due_at=later, queued_until=None,

@@ -196,7 +196,11 @@ def test_a_dry_run_writes_nothing_and_plans_what_then_happens(world: World) -> N
     world.google.put(person(2))
 
     _, planned = world.dry_run()
-    untouched = (world.writes(), world.state.cycles, dict(world.state.tables.cursors))
+    untouched = (
+        world.writes(),
+        world.state.tables.cycles,
+        dict(world.state.tables.cursors),
+    )
     world.cycle()
 
     def told(items: list) -> list[tuple[Action, str, str]]:  # type: ignore[type-arg]  # any items

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
+from crmsync.engine.guard import Allowance
+from crmsync.engine.report import Carried
 from crmsync.errors import LeaseLost, LeaseTaken
 from crmsync.ports import Unit
 from crmsync.records.remote import Base, Link
 from crmsync.records.values import SideName
+from crmsync.storage import cycles
+from crmsync.storage import tables as t
 from crmsync.storage.database import Database
-from crmsync.storage.leases import acquire, release
+from crmsync.storage.leases import Lease, acquire, release
 from crmsync.storage.state import SqlState
 from tests.conftest import NewUrl
 from tests.support.memory_state import VirtualClock
@@ -108,3 +113,41 @@ def test_releasing_a_lost_lease_leaves_the_new_one_alone(database: Database) -> 
 
     with pytest.raises(LeaseTaken):
         acquire(database, PAIR, "", now=later, seconds=60)
+
+
+def opened(database: Database, lease: Lease, cycle_id: str) -> None:
+    cycles.open_cycle(database, lease, cycle_id, now=NOW, is_dry=False)
+
+
+def put_down(database: Database, lease: Lease, cycle_id: str) -> None:
+    cycles.put_down(database, lease, cycle_id, Carried(), now=NOW)
+
+
+def taken_up(database: Database, lease: Lease, cycle_id: str) -> None:
+    cycles.take_up(database, lease, cycle_id, now=NOW)
+
+
+def resumed(database: Database, lease: Lease, cycle_id: str) -> None:
+    cycles.resume_cycle(database, lease, cycle_id, Allowance(), now=NOW)
+
+
+@pytest.mark.rule("ENG-5")
+@pytest.mark.parametrize("do", [opened, put_down, taken_up, resumed])
+def test_an_old_holder_neither_opens_nor_moves_a_cycle(
+    database: Database, do: Callable[[Database, Lease, str], None]
+) -> None:
+    old = acquire(database, PAIR, "", now=NOW, seconds=60)
+    new = acquire(database, PAIR, "", now=NOW + timedelta(seconds=61), seconds=60)
+    opened(database, new, "cycle1")
+    put_down(database, new, "cycle1")
+    before = everything(database)
+
+    with pytest.raises(LeaseLost):
+        do(database, old, "cycle2" if do is opened else "cycle1")
+
+    assert everything(database) == before
+
+
+def everything(database: Database) -> list[tuple[object, ...]]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(select(t.cycles)).all()]
