@@ -87,6 +87,7 @@ class Installation:
 
     def cycle_inside(self) -> float:
         """Run cycles in this process, as a worker does; return the last one's time."""
+        wall = 0.0
         app = build(load_config({**self.variables, **_places(self.at_work)}))
         try:
             user = people.user_by_email(app.database, ANNA)

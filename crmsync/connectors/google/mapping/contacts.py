@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from crmsync.connectors.google.mapping.dates import date_parts, full_date
 from crmsync.connectors.google.mapping.texts import UnfitEntry, clean, is_clean
-from crmsync.errors import InvalidRecord, ProtocolBroken
+from crmsync.errors import ProtocolBroken
 from crmsync.records import cards
 from crmsync.records.cards import Card, Entry
 from crmsync.records.keys import parse_key
@@ -184,7 +185,7 @@ def _entry(spec: _List, wire: Mapping[str, Any], has_unfit: bool) -> Entry:
         for key, part in spec.parts.items()
         if (text := str(item.get(key) or ""))
     }
-    if spec.wire_name == "birthdays" and (day := _full_date(item.get("date"))):
+    if spec.wire_name == "birthdays" and (day := full_date(item.get("date"))):
         values["date"] = day
     trim = {key: item[key] for key in spec.trim if key in item}
     if metadata.get("sourcePrimary"):
@@ -198,20 +199,6 @@ def _entry(spec: _List, wire: Mapping[str, Any], has_unfit: bool) -> Entry:
         trim,
     )
     return UnfitEntry.of(entry, wire) if has_unfit and item != wire else entry
-
-
-def _full_date(found: Any) -> str:
-    """Return a date with all three parts as text, else "" (CON-17)."""
-    if not isinstance(found, dict):
-        return ""
-    try:
-        return date(
-            int(found.get("year") or 0),
-            int(found.get("month") or 0),
-            int(found.get("day") or 0),
-        ).isoformat()
-    except ValueError:
-        return ""
 
 
 def _client_data(person: Mapping[str, Any]) -> dict[str, str]:
@@ -395,7 +382,7 @@ def _item(spec: _List, entry: Entry) -> Wire:
         if entry.values.get(part):
             item[key] = entry.values[part]
     if spec.wire_name == "birthdays" and "date" in entry.values:
-        item["date"] = _date_parts(entry.values["date"])
+        item["date"] = date_parts(entry.values["date"])
     if spec.wire_name == "biographies" and entry.changed:
         item["contentType"] = "TEXT_PLAIN"
     if spec.is_typed and entry.kind:
@@ -412,16 +399,6 @@ def _kept(spec: _List, entry: Entry) -> Wire:
         or key == "metadata"
         or ((wrong := spec.trim.get(key)) and wrong.isdisjoint(entry.changed))
     }
-
-
-def _date_parts(text: str) -> Wire:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise InvalidRecord(
-            f"The birthday {text!r} is no date (YYYY-MM-DD).", ("birthday",)
-        ) from None
-    return {"year": day.year, "month": day.month, "day": day.day}
 
 
 def new_person(card: Card, key: str, groups: Sequence[str]) -> Wire:
