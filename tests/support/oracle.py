@@ -359,6 +359,6 @@ class Oracle:
                 for side in SideName:
                     row = self.world.side(side).rows.get(item.remote_id(side))
                     told |= {number_of(row.values)} if row is not None else set()
-        for number in self.poisoned.values():
+        for number in set(self.poisoned.values()) - self.parted:
             is_told = number in told or number not in self.refusals
             assert is_told, f"{number} failed and nobody is told\n{self.told()}"

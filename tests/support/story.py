@@ -311,7 +311,8 @@ class Story:
         report = self.cycle([])
         if report is None or report.state is not CycleState.SUCCEEDED:
             return
-        if self.world.state.unsettled():
+        holder = self.world.holder
+        if self.world.state.unsettled() or holder is None or holder.is_next_slice:
             return  # not done yet
         # A record whose partner has just left it is paired anew by the next run.
         self.cycle([])
