@@ -50,9 +50,13 @@ def list_cycles(
     ):
         if value:
             statement = statement.where(column == value)
+    # Cycles of a state have an index in the order of their start: without it, the few
+    # held ones would be looked for among all.
+    order = [t.cycles.c.id.desc()]
+    if state:
+        order.insert(0, t.cycles.c.started_at.desc())
     with database.read() as connection:
-        ordered = statement.order_by(t.cycles.c.id.desc()).limit(limit)
-        return connection.execute(ordered).all()
+        return connection.execute(statement.order_by(*order).limit(limit)).all()
 
 
 def items_of(

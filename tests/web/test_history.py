@@ -7,10 +7,11 @@ import io
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from crmsync.storage import tables as t
 from tests.web.browsing import PHONE, assert_accessible, assert_fits
@@ -283,6 +284,38 @@ def row_counts() -> dict[str, object]:
     from crmsync.storage.cycles import empty_counts
 
     return empty_counts()
+
+
+@pytest.mark.rule("HIS-6")
+def test_the_number_beside_the_inbox_is_found_by_indexes(site: Site) -> None:
+    anna = site.add_user()
+    for number in range(30):
+        add_item(site, add_cycle(site, anna, minutes_ago=number))
+    visitor = site.visitor(ANNA)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _k: Any, statement: str, given: Any, *_: Any) -> None:
+        asked.append((statement, given))
+
+    event.listen(site.app.database.engine, "before_cursor_execute", note)
+    visitor.get("/inbox")
+    event.remove(site.app.database.engine, "before_cursor_execute", note)
+
+    plans = []
+    with site.app.database.read() as connection:
+        for statement, given in asked:
+            if re.search(r"FROM (cycle|item)\b", statement):
+                told = connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", given
+                )
+                plans.append("\n".join(row[3] for row in told))
+    assert plans
+    for plan in plans:
+        assert "SCAN cycle" not in plan, plan
+        assert "SCAN item" not in plan, plan
+        for line in plan.splitlines():
+            if line.startswith(("SEARCH cycle", "SEARCH item")):
+                assert re.search(r"state=\?|[( ]id=\?", line), line
 
 
 @pytest.mark.rule("WEB-4")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from crmsync.bootstrap import build
 from crmsync.config import load_config
 from crmsync.errors import ConfigError
 from crmsync.storage import tables
+from crmsync.storage.cycles import empty_counts
 from crmsync.storage.database import Database, make_database
 from tests.conftest import NewUrl
 
@@ -167,6 +168,45 @@ def test_upgrading_twice_changes_nothing_and_keeps_the_rows(
         assert contacts.get(connection, made.id) == made
         due = connection.scalar(sa.select(tables.pairs.c.next_due_at))
     assert due == NOW
+
+
+def test_cycles_that_were_there_are_measured_for_the_list(database: Database) -> None:
+    migrations.upgrade(database.engine)
+    plain = {"pair_id": "u1:contacts", "user_id": "u1", "kind": "contacts"}
+    plain |= {"state": "succeeded", "started_at": NOW}
+    later = NOW + timedelta(seconds=1.5)
+    some = {**empty_counts(), "linked": 2, "conflicts": 1}
+    rows: list[dict[str, Any]] = [
+        {"id": "a", "counts": some, "finished_at": later},
+        {"id": "b", "counts": empty_counts(), "finished_at": NOW},
+        {"id": "c", "counts": {}, "error": {"code": "x"}, "state": "failed"},
+    ]
+    with database.write() as connection:
+        connection.execute(
+            tables.users.insert().values(id="u1", email="a@x.example", created_at=NOW)
+        )
+        connection.execute(
+            tables.pairs.insert().values(
+                id="u1:contacts", user_id="u1", kind="contacts"
+            )
+        )
+        for row in rows:
+            connection.execute(tables.cycles.insert().values({**plain, **row}))
+
+    migrations.downgrade(database.engine, "2026_11_24_alerts")
+    migrations.upgrade(database.engine)
+
+    cycle = tables.cycles.c
+    measures = (cycle.changes, cycle.duration_ms, cycle.has_errors)
+    with database.read() as connection:
+        found = connection.execute(
+            sa.select(*measures, cycle.has_conflicts, cycle.is_quiet).order_by(cycle.id)
+        ).all()
+    assert [tuple(row) for row in found] == [
+        (2, 1500, False, True, False),
+        (0, 0, False, False, True),
+        (0, 0, True, False, False),
+    ]
 
 
 def test_foreign_keys_are_enforced_again_after_an_upgrade(database: Database) -> None:

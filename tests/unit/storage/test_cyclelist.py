@@ -16,6 +16,7 @@ from crmsync.storage import cyclelist
 from crmsync.storage import tables as t
 from crmsync.storage.cyclelist import CycleQuery, Place
 from crmsync.storage.database import Database, make_database
+from tests.conftest import NewUrl
 
 pytestmark = pytest.mark.rule("HIS-1")
 
@@ -178,6 +179,26 @@ def test_no_page_reads_or_sorts_the_whole_table(
             assert "SCAN cycle\n" not in plan, plan
             if not is_narrowed or sort not in {"duration", "changes"}:
                 assert "TEMP B-TREE" not in plan, plan
+
+
+@pytest.mark.parametrize("sort", cyclelist.SORTS)
+def test_either_database_lists_the_same(new_url: NewUrl, sort: str) -> None:
+    made = make_database(new_url())
+    t.metadata.create_all(made.engine)
+    with made.write() as connection:
+        fill(connection)
+    for wishes in ({}, {"user_id": "u2"}, {"has_errors": True}, {"quiet": False}):
+        query = query_for(sort, **wishes)
+        seen: list[str] = []
+        place: Place | None = None
+        while rows := cyclelist.page(made, query, place, limit=70):
+            seen += [row.id for row in rows]
+            place = cyclelist.place_of(query, rows[-1])
+        assert seen == expected(made, query)
+    told = cyclelist.quiet_between(made, query_for("started"), None, None)
+    assert told is not None
+    assert told.first_at < told.last_at
+    made.close()
 
 
 def plans(database: Database, statements: list[Any]) -> Iterator[str]:
