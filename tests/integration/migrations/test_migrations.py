@@ -172,8 +172,13 @@ def test_upgrading_twice_changes_nothing_and_keeps_the_rows(
 
 def test_cycles_that_were_there_are_measured_for_the_list(database: Database) -> None:
     migrations.upgrade(database.engine)
-    plain = {"pair_id": "u1:contacts", "user_id": "u1", "kind": "contacts"}
-    plain |= {"state": "succeeded", "started_at": NOW}
+    plain = {
+        "pair_id": "u1:contacts",
+        "user_id": "u1",
+        "kind": "contacts",
+        "state": "succeeded",
+        "started_at": NOW,
+    }
     later = NOW + timedelta(seconds=1.5)
     some = {**empty_counts(), "linked": 2, "conflicts": 1}
     rows: list[dict[str, Any]] = [
