@@ -242,7 +242,10 @@ def set_up_company(wired: Any) -> None:
     plan.say(f"\nSign in with the password {PASSWORD} as")
     plan.say(f"   {USERS[0][0]} (admin, synchronised already)")
     plan.say(f"   {USERS[1][0]} (synchronised already)")
-    plan.say(f"   {NEWCOMER[0]} (new: authorise, choose a group, look at a preview)")
+    newcomer = people.user_by_email(wired.database, NEWCOMER[0])
+    is_new = not people.connections(wired.database, newcomer.user_id)
+    hint = "new: authorise, choose a group, look at a preview" if is_new else "set up"
+    plan.say(f"   {NEWCOMER[0]} ({hint})")
     root = wired.config.google_root_url
     plan.say(f"A person's hand in Google's contacts: {root}/_sandbox/panel")
 

@@ -59,7 +59,7 @@ class PermissionMissing(CrmSyncError):
     """A scope was not granted (403)."""
 
     code = "scope_missing"
-    next_step = "Authorise the service again and leave all boxes ticked."
+    next_step = "Authorise the service again and tick all boxes."
 
 
 class CollectionGone(CrmSyncError):

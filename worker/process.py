@@ -34,6 +34,8 @@ _PRELOADED = (
 
 
 _PAUSE = 2.0
+_SEEN_SECONDS = 60
+"""A worker that is not heard of for longer is not counted any more."""
 
 _log = structlog.get_logger("crmsync.worker")
 
@@ -54,6 +56,7 @@ def make_worker(config: Config, queues: Sequence[str] = enqueue.QUEUES) -> Worke
         ],
         connection=connection,
         serializer=JSONSerializer,
+        worker_ttl=_SEEN_SECONDS,
         exception_handlers=[_log_failure],
         disable_default_exception_handler=True,
         work_horse_killed_handler=_log_kill,

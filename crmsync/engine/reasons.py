@@ -33,7 +33,7 @@ REASONS = MappingProxyType(
         "company_edited": "The company was edited in Google. It stays there; "
         "the CRM's account is not changed by synchronisation.",
         "changed_meanwhile": "It was changed while it was being written; "
-        "the next cycle takes it up again.",
+        "it is read again and merged.",
         "left_for_later": "The cycle ended before its turn; the next one goes on.",
         "waiting_for_outcome": "An earlier create got no answer; "
         "it is looked for before it is sent again.",

@@ -190,11 +190,12 @@ def _public_url(config: Config) -> Finding:
 def _redis(patient: Patient) -> Iterator[Finding]:
     from redis.exceptions import RedisError
     from rq import Worker
+    from rq.serializers import JSONSerializer
 
     client = enqueue.connect(patient.config.redis_url)
     try:
         client.ping()
-        workers = Worker.count(connection=client)
+        workers = len(Worker.all(connection=client, serializer=JSONSerializer))
     except (RedisError, ValueError) as error:
         yield _redis_away(patient, type(error).__name__)
         return

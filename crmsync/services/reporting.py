@@ -60,6 +60,10 @@ def item_json(row: Any, kind: str) -> dict[str, Any]:
         "google": google if row.google_id else {**google, "id": None},
         "changes": [_change_json(change) for change in changes],
         "conflict": _conflict_json(changes),
+        "joins": {
+            "group": bool(row.plan.get("steps", {}).get("select_crm")),
+            "label": bool(row.plan.get("steps", {}).get("select_google")),
+        },
         "truncated": [c.field for c in changes if c.note is Note.TRUNCATED],
         "choices": [
             {"id": choice.record_id, "name": choice.name, "facts": choice.facts}

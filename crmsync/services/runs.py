@@ -150,7 +150,7 @@ def usable_connection(app: App, user: User, kind: str) -> Connection:
     if not is_granted(kind, connection.scopes):
         raise PermissionMissing(
             f"{connection.email} has not granted access to {kind}.",
-            next_step=f"{way_on} and leave all boxes ticked.",
+            next_step=f"{way_on} and tick all boxes.",
         )
     pair = people.seen_pair(app.database, user.user_id, kind)
     if pair.is_set_aside(connection):

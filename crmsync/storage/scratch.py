@@ -44,9 +44,7 @@ def scratch_copy(database: Database, pair_id: str) -> Iterator[Database]:
 
 
 def _copy_open_items(database: Database, copy: Database, pair_id: str) -> None:
-    is_open = (t.items.c.pair_id == pair_id) & t.items.c.state.in_(
-        ["held", "unknown", "sent"]
-    )
+    is_open = (t.items.c.pair_id == pair_id) & t.items.c.state.in_(["unknown", "sent"])
     theirs = select(t.items.c.cycle_id).where(is_open)
     _copy(database, copy, t.cycles, t.cycles.c.id.in_(theirs))
     _copy(database, copy, t.items, is_open)

@@ -190,3 +190,38 @@ def test_a_second_job_does_not_disturb_an_order_that_is_being_carried_out(
 
     assert (more, during) == (False, "running")
     assert ordering.look(product.app, order_id).state == "done"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.rule("ENG-7", "HIS-6")
+def test_a_preview_lists_questions_that_an_earlier_cycle_asked_already(
+    product: Product, anna: User, box: SandboxServer
+) -> None:
+    product.set("first_cycle", "preview")
+    box.create_person(
+        ANNA,
+        {
+            "names": [{"givenName": "Ada", "familyName": "Byron"}],
+            "emailAddresses": [{"value": "p0@x.example"}],
+        },
+    )
+    builtin.change_members(
+        product.app,
+        GROUP,
+        [
+            builtin.edit_contact(
+                product.app,
+                "new",
+                {"first": "Ada", "last": "Lovelace", "email": "p0@x.example"},
+            )["id"]
+        ],
+        selected=True,
+    )
+    work_to_the_end(product, anna)
+
+    seen = carry_out(product, anna, "preview")
+
+    preview = reporting.cycle_detail(product.app, seen.cycle_id)
+    assert preview["counts"]["held"] == 1
+    assert [item["state"] for item in preview["items"]] == ["held"]
+    assert cycles_of(product)[0].counts["held"] == 1

@@ -151,8 +151,21 @@ def confirm(service: str) -> Response:
     except CrmSyncError as error:
         flash(f"{error.message} {error.next_step}", "error")
     else:
-        flash(f"{SERVICE_WORDS[service]} is authorized as {made.email}.", "success")
+        _tell_authorized(service, made)
     return redirect(url_for("services.listing"))
+
+
+def _tell_authorized(service: str, made: Connection) -> None:
+    """Say what was granted; nothing at all is no success (AUTH-5)."""
+    words = f"{SERVICE_WORDS[service]} is authorized as {made.email}"
+    if connecting.granted_kinds(made):
+        flash(f"{words}.", "success")
+    else:
+        flash(
+            f"{words}, but Google granted nothing: no box was ticked. "
+            "Ask again and tick what is to be synchronised.",
+            "warning",
+        )
 
 
 @pages.post(f"{_SERVICE}/cancel")
@@ -161,7 +174,7 @@ def cancel(service: str) -> Response:
     visitor = session.visitor()
     name = request.form.get("grant", "")
     connecting.cancel(core(), visitor.user, service, visitor.secret, name)
-    flash("Cancelled. Nothing was stored.", "success")
+    flash("Cancelled. Nothing was stored.", "info")
     return redirect(url_for("services.listing"))
 
 
