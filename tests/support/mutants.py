@@ -237,13 +237,6 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
             "            clean_reads=earlier.clean_reads, reason=",
         ),
     ),
-    "slice_forgets_what_waits": (
-        (
-            "cycle/__init__.py",
-            "        wait_for_creates(run, progress)\n",
-            "        pass\n",
-        ),
-    ),
     "write_without_proof": (("cycle/outcomes.py", "        run.state.renew()\n", ""),),
     "twice_in_one_page": (
         (
