@@ -44,9 +44,17 @@ class PatientWorker(Worker):
     """A worker that outlives its Redis: it looks again within a few seconds."""
 
     max_connection_wait_time = 5.0
+    was_stopped = False
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        """Note that somebody wants it to end, whatever becomes of Redis."""
+        self.was_stopped = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]  # RQ's is
 
 
-def make_worker(config: Config, queues: Sequence[str] = enqueue.QUEUES) -> Worker:
+def make_worker(
+    config: Config, queues: Sequence[str] = enqueue.QUEUES
+) -> PatientWorker:
     """Return a worker on our queues, in the order in which it looks at them."""
     connection = enqueue.connect(config.redis_url, patience=None)
     return PatientWorker(
@@ -82,10 +90,14 @@ def run(config: Config, *, burst: bool = False) -> None:
     for name in _PRELOADED:
         importlib.import_module(name)
     while True:
+        worker = make_worker(config)
         try:
-            make_worker(config).work(burst=burst, logging_level="CRITICAL")
+            worker.work(burst=burst, logging_level="CRITICAL")
         except (RedisConnectionError, RedisTimeoutError) as error:
             _log.warning("redis.away", why=str(error), retry_seconds=_PAUSE)
-            time.sleep(_PAUSE)
+            if not worker.was_stopped:
+                time.sleep(_PAUSE)
         else:
+            return
+        if worker.was_stopped:
             return
