@@ -70,7 +70,7 @@ def check(app: App) -> dict[str, Any]:
 def _check_pair(app: App, user: User, pair: Pair) -> Findings:
     findings = Findings(user.email, pair.kind)
     try:
-        with scratch_copy(app.database, pair.pair_id) as copy:
+        with scratch_copy(app.database, pair.pair_id, with_questions=True) as copy:
             people.edit_pair(copy, pair.pair_id, lease_until=None)
             now = app.clock.now()
             lease = leases.acquire(copy, pair.pair_id, "", now=now, seconds=3600)

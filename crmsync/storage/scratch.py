@@ -21,8 +21,14 @@ _ROWS = 500
 
 
 @contextmanager
-def scratch_copy(database: Database, pair_id: str) -> Iterator[Database]:
-    """Yield a throw-away database that holds a copy of one pair's state."""
+def scratch_copy(
+    database: Database, pair_id: str, *, with_questions: bool = False
+) -> Iterator[Database]:
+    """Yield a throw-away database that holds a copy of one pair's state.
+
+    A dry run asks all questions anew, so that its plan lists them; who only looks
+    takes along what was asked already (`with_questions`).
+    """
     with TemporaryDirectory(prefix="crm-sync-dry-") as folder:
         copy = make_database(f"sqlite:///{Path(folder) / 'scratch.db'}")
         try:
@@ -37,14 +43,17 @@ def scratch_copy(database: Database, pair_id: str) -> Iterator[Database]:
                 _copy(database, copy, table, table.c.pair_id == pair_id)
             for table in (t.directory_keys, t.choices):
                 _copy(database, copy, table, table.c.pair_id == pair_id)
-            _copy_open_items(database, copy, pair_id)
+            _copy_open_items(database, copy, pair_id, with_questions)
             yield copy
         finally:
             copy.close()
 
 
-def _copy_open_items(database: Database, copy: Database, pair_id: str) -> None:
-    is_open = (t.items.c.pair_id == pair_id) & t.items.c.state.in_(["unknown", "sent"])
+def _copy_open_items(
+    database: Database, copy: Database, pair_id: str, with_questions: bool
+) -> None:
+    states = ["unknown", "sent", *(["held"] if with_questions else [])]
+    is_open = (t.items.c.pair_id == pair_id) & t.items.c.state.in_(states)
     theirs = select(t.items.c.cycle_id).where(is_open)
     _copy(database, copy, t.cycles, t.cycles.c.id.in_(theirs))
     _copy(database, copy, t.items, is_open)
