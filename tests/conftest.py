@@ -8,13 +8,22 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.support import postgres
+from tests.web.browsing import chromium
 
 NewUrl = Callable[[], str]
 """Makes a fresh database and returns its URL; it is gone after the test."""
 
 DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium per test worker; a second Playwright beside it cannot start."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

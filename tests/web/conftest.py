@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.sandbox.harness import SandboxServer
-from tests.web.browsing import Desk, chromium
+from tests.web.browsing import Desk
 from tests.web.site import ANNA, BEN, Site
 
 
@@ -36,12 +36,6 @@ def google_site(tmp_path: Path, box: SandboxServer) -> Iterator[Site]:
     with made.served():
         yield made
     made.close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture
