@@ -102,13 +102,15 @@ def _wait(run: Run, side: SideName, item: Item, progress: Progress) -> None:
     origin = (side.other, item.remote_id(side.other))
     reads = item.clean_reads + 1
     waiting = replace(item, state=ItemState.UNKNOWN, clean_reads=reads)
-    # The CRM's look-up by key is final, and a repeated key makes no second record.
-    if side is SideName.GOOGLE and not _has_waited(run, waiting):
+    is_wanted = bool(run.state.staged(origin[0], [origin[1]]))
+    # The CRM's look-up by key is final, and a repeated key makes no second record;
+    # but what nobody wants now may be wanted again while it is still on its way.
+    may_repeat = side is SideName.CRM and is_wanted
+    if not may_repeat and not _has_waited(run, waiting):
         progress.waiting.add(origin)
-    elif run.state.staged(origin[0], [origin[1]]):
+    elif is_wanted:
         progress.resend[origin] = waiting
     else:
-        # Nobody wants the record any more.
         waiting = replace(waiting, state=ItemState.SKIPPED, reason="superseded")
     run.state.commit(Unit(items=(waiting,)))
 

@@ -98,6 +98,7 @@ class Oracle:
     late: set[int] = field(default_factory=set)
     came_late: set[tuple[str, str]] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
+    reselected: dict[int, int] = field(default_factory=dict)
     _by_value: dict[tuple[str, str], list[Typed]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -135,7 +136,9 @@ class Oracle:
         number = number_of(row.values)
         links = self.world.state.tables.links.values()
         if any(link.remote_id(side) == row.remote_id for link in links):
-            self.deleted.append(Deleted(number, side))
+            # Who selects a record anew edits it, and an edit beats a delete (I8).
+            is_excused = self.reselected.get(number, 0) > 0
+            self.deleted.append(Deleted(number, side, is_excused))
         self.parted.add(number)
         self.removed.add(row.remote_id)
 
@@ -143,9 +146,15 @@ class Oracle:
         number = number_of(row.values)
         self.parted.add(number)
         if selected:
+            self.reselected[number] = 2
             for entry in self.deleted:
                 if entry.number == number:
                     entry.is_excused = True
+
+    def note_whole_cycle(self) -> None:
+        """Note that a cycle ended; the one that began before counts for nothing."""
+        for number in self.reselected:
+            self.reselected[number] -= 1
 
     def note_unanswered(self, written: set[Write]) -> None:
         """Note that a worker does not know what became of its last call."""

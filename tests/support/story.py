@@ -43,6 +43,7 @@ _WRITES = frozenset(f"{side}.{call}" for side in SideName for call in _CALLS)
 _ON_WIRE = frozenset(
     f"before {side}.{call}" for side in SideName for call in ("create", "update")
 )
+_WHOLE = frozenset({CycleState.SUCCEEDED, CycleState.PARTIAL})
 _LOST = (("before",), ("after",), ("within", "after"))
 """When an answer is lost: the write did not happen, it did, or half a batch did."""
 
@@ -395,6 +396,8 @@ class Story:
             self.oracle.note_unanswered(worker.written)
             self.counts["crashed" if worker.fate == "crashed" else "leases lost"] += 1
             self.trace.append((worker.fate,))
+        elif worker.report is not None and worker.report.state in _WHOLE:
+            self.oracle.note_whole_cycle()
         return worker.report
 
     def _bury(self, worker: Worker) -> None:

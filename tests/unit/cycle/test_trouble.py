@@ -253,6 +253,24 @@ def test_a_later_slice_that_plans_again_lets_an_unknown_create_wait() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.rule("ENG-2")
+def test_a_create_on_its_way_is_not_made_anew_when_it_is_wanted_again(
+    world: World,
+) -> None:
+    google = world.google.put(person(1)).remote_id
+    world.cycle(at_effect=once("before crm.create", not_yet))
+    world.google.set_selected(google, False)
+    world.cycle()
+    world.google.set_selected(google, True)
+    world.cycle()
+
+    world.crm.land()
+    world.cycle()
+
+    assert len(world.crm.live()) == 1
+    assert len(world.google.live()) == 1
+
+
 # ------------------------------------------------------------------ late listings
 
 
