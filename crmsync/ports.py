@@ -74,12 +74,15 @@ class NewRecord:
         key: our key; a repeated create with the same key makes no second record
             where the side can see to it.
         values: the mapped fields.
-        account: the CRM account that a person chose, or "" (CON-9).
+        account: the CRM account that a person chose, or "" (CON-9); of an occurrence,
+            the id of its series on this side.
+        notifies: whether Google may tell the guests of it (CAL-20).
     """
 
     key: str
     values: Values
     account: str = ""
+    notifies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Edit:
         values: the fields to write.
         base: the mapped fields as last agreed on (lists are read with it).
         key: our key, to be written along where it is missing, or "".
+        notifies: whether Google may tell the guests of it (CAL-20).
     """
 
     remote_id: str
@@ -101,6 +105,7 @@ class Edit:
     values: Values
     base: Values
     key: str = ""
+    notifies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +190,15 @@ class Side(Protocol):
         """Write fields of records; one outcome each, in order."""
         ...
 
-    def delete(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
-        """Delete records; one that is gone already counts as deleted."""
+    def delete(
+        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+    ) -> Sequence[Outcome]:
+        """Delete records; one that is gone already counts as deleted.
+
+        Args:
+            remote_ids: which.
+            notifies: those of whose end Google may tell the guests (CAL-20).
+        """
         ...
 
     def select(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:

@@ -378,7 +378,9 @@ class Memory:
         present = {name: value for name, value in seen.items() if value}
         return row.values == present
 
-    def delete(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
+    def delete(
+        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+    ) -> Sequence[Outcome]:
         return self._write("delete", self._delete, remote_ids)
 
     def _delete(self, remote_id: str) -> Outcome:

@@ -333,7 +333,9 @@ class BuiltinContacts:
             return True
         return self._values(row) == {n: v for n, v in edit.seen.items() if v}
 
-    def delete(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
+    def delete(
+        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+    ) -> Sequence[Outcome]:
         """Delete contacts; one that is gone already counts as deleted.
 
         Raises:

@@ -220,7 +220,9 @@ class GoogleContacts:
         """
         return self._writes.update(edits)
 
-    def delete(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
+    def delete(
+        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+    ) -> Sequence[Outcome]:
         """Delete contacts; one that is gone already counts as deleted.
 
         Raises:

@@ -1,0 +1,155 @@
+"""Calendar activities: the mapping of CAL-24 as data, and one neutral form.
+
+Both sides show an activity as the same flat values, so that another CRM's encoding is
+only a mapping. Shapes:
+
+- `start`: a date `2026-11-24` (timeless, all-day) or an instant in UTC with seconds,
+  `2026-11-24T09:00:00Z`.
+- `duration`: whole minutes as text; of a timeless activity a multiple of 1440, at
+  least 1440.
+- `zone`: the IANA zone in which a series repeats; "" for single activities, for
+  occurrences and for timeless series.
+- `recurrence`: RFC 5545 lines (`RRULE`, `RDATE`, `EXDATE`) in canonical form; "" for
+  singles and occurrences. Times in it are local to `zone`, without a `Z`, except UNTIL,
+  which is UTC.
+- `attendees`: addresses of the other guests, one per line, folded and sorted.
+- `answer`: the user's own: `needsAction`, `tentative`, `accepted`, `declined`; "" reads
+  like `needsAction`.
+- `slot`: of an occurrence that differs from its series: when it would have been, as
+  `start`; "" for singles and series.
+- `cancelled`: `yes` for an occurrence that does not take place; its other values but
+  `slot` are empty then.
+- `visibility`: `private` for a personal activity, else "".
+- `context`: the section of CAL-5 without its markers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from crmsync.records import equivalence
+from crmsync.records.recurrence import canonical_rule
+from crmsync.records.remote import Remote
+from crmsync.records.values import Field, FieldDirection, Values
+
+DAY = 1440
+CANCELLED = "yes"
+PRIVATE = "private"
+ANSWERS = ("needsAction", "tentative", "accepted", "declined")
+DECLINED = "declined"
+GUEST_FIELDS = frozenset(
+    {"subject", "location", "notes", "start", "duration", "zone", "recurrence"}
+    | {"attendees", "cancelled"}
+)
+"""What guests see: a write of anything else never notifies them (CAL-20)."""
+
+_TEXT = equivalence.text
+
+
+def is_timeless(start: str) -> bool:
+    """Whether a start is a date without a time of day."""
+    return "T" not in start
+
+
+def _start(value: str, _region: str = "") -> str:
+    return value.strip()
+
+
+def _duration(value: str, _region: str = "") -> str:
+    return str(int(value)) if value.strip().isdigit() else value.strip()
+
+
+def _answer(value: str, _region: str = "") -> str:
+    """Unconfirmed is needsAction or tentative (CAL-13)."""
+    return value if value in {"accepted", DECLINED} else ""
+
+
+def _attendees(value: str, _region: str = "") -> str:
+    lines = {line.strip().casefold() for line in value.splitlines()}
+    return "\n".join(sorted(lines - {""}))
+
+
+def _rule(value: str, _region: str = "") -> str:
+    return canonical_rule(value)
+
+
+FIELDS: tuple[Field, ...] = (
+    Field("subject", "Regarding", "summary", _TEXT, 1024),
+    Field("start", "Start", "start", _start, 20, is_cut=False),
+    Field("duration", "Duration", "end", _duration, 12, is_cut=False),
+    Field("location", "Location", "location", _TEXT, 1024),
+    Field("notes", "Notes", "description", _TEXT, 8000),
+    Field("recurrence", "Repeats", "recurrence", _rule, 4096, is_cut=False),
+    Field("zone", "Time zone", "start.timeZone", _start, 64, is_cut=False),
+    Field("attendees", "Participants", "attendees", _attendees, 65536, is_cut=False),
+    Field("answer", "Answer", "attendees[self]", _answer, 16, is_cut=False),
+    Field("cancelled", "Cancelled", "status", _start, 8, is_cut=False),
+    Field("slot", "Original start", "originalStartTime", _start, 20, is_cut=False),
+    Field(
+        "visibility",
+        "Private",
+        "visibility",
+        _start,
+        16,
+        is_cut=False,
+        direction=FieldDirection.TO_GOOGLE,
+    ),
+    Field(
+        "context",
+        "Section in the description",
+        "description",
+        _TEXT,
+        2000,
+        direction=FieldDirection.TO_GOOGLE,
+        keeps_when_blank=True,
+    ),
+)
+"""The built-in table, for both CRMs."""
+
+
+def display_name(values: Values) -> str:
+    """Return what a list shows for an activity."""
+    return values.get("subject", "") or "(no subject)"
+
+
+def facts(values: Values) -> str:
+    """Return what tells an activity from others of its name, in one line."""
+    parts = (values.get("start", ""), values.get("location", ""))
+    return " · ".join(part for part in parts if part)
+
+
+def end_of(values: Values) -> datetime | None:
+    """Return when a single activity or occurrence ends; None if it cannot be told."""
+    start = values.get("start", "")
+    try:
+        begin = (
+            datetime.combine(date.fromisoformat(start), datetime.min.time(), UTC)
+            if is_timeless(start)
+            else datetime.fromisoformat(start)
+        )
+        return begin + timedelta(minutes=int(values.get("duration", "") or 0))
+    except (ValueError, OverflowError):
+        return None
+
+
+# ------------------------------------------------------------------ what is no field
+
+
+def note_of(remote: Remote | None, name: str) -> Any:
+    """Return what a side noted of an activity beside its fields (`Remote.record`).
+
+    Names: `organizer` (Google: the user organises the event; CRM: the user is the
+    leader), `series` (id of the series on the same side), `guests` (how many others a
+    change would be told to), `done` (completed, CAL-14), `marker` (Google: the CRM
+    activity that a verified `crm-sync-activity` names), `leader_syncs` (CRM: the leader
+    synchronises the calendar and has a shared event or will have one, CAL-9, CAL-25).
+    """
+    record: Mapping[str, Any] = remote.record if remote is not None else {}
+    return record.get(name, "")
+
+
+def series_of(remote: Remote) -> str:
+    """Return the id of the series that an occurrence belongs to, or ""."""
+    return str(note_of(remote, "series"))
