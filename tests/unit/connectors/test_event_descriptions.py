@@ -128,6 +128,13 @@ def test_another_section_leaves_the_formatting_of_the_rest() -> None:
     )
 
 
+@pytest.mark.rule("CAL-22", "CAL-5")
+def test_line_ends_of_formatted_text_survive_a_section_beside_it() -> None:
+    both = write_description("a <b>bold</b> word\nand a line", None, "Account: A")
+
+    assert read_description(both).notes == "a bold word\nand a line"
+
+
 @pytest.mark.rule("CAL-22")
 def test_an_edit_of_the_text_replaces_the_formatting_and_keeps_the_section() -> None:
     html = "a <b>bold</b> word<br>— CRM —<br>Account: A<br>— end of CRM details —"
@@ -151,6 +158,14 @@ def test_a_removed_section_leaves_the_text() -> None:
     assert write_description(f"Hi\n\n{FRAMED}", None, "") == "Hi"
     html = f"<p>Hi</p>{FRAMED}".replace("\n", "<br>").replace("&", "&amp;")
     assert write_description(html, None, "") == "<p>Hi</p>"
+
+
+@pytest.mark.rule("CAL-5")
+def test_notes_and_section_are_not_read_as_one_tag() -> None:
+    written = write_description("", "x <a", "Account: >")
+
+    assert read_description(written).context == "Account: >"
+    assert read_description(written).notes == "x <a"
 
 
 _WORDS = st.text(alphabet="ab<>&; \n—-pCRM", max_size=40)

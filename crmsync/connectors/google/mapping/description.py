@@ -30,6 +30,7 @@ _HTML = re.compile(
     re.IGNORECASE,
 )
 _TAG = re.compile(r"<(/?)([a-z][a-z0-9-]*)\b[^<>]*>", re.IGNORECASE)
+_TAG_OR_END = re.compile(r"(<[^<>]*>)|\n")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _BLOCK = re.compile(r"<(?:br|p|div|ul|ol|li|table|h[1-6]|pre|hr)\b", re.IGNORECASE)
 _LINK = re.compile(r'<a href="([^"]*)"[^<>]*>(.*?)</a>', re.IGNORECASE | re.DOTALL)
@@ -93,10 +94,8 @@ def to_text(description: str) -> str:
 def _rendered(text: str) -> str:
     import nh3
 
-    if not _BLOCK.search(text):
-        text = text.replace("\n", "<br>")  # without blocks, Google shows line ends
     clean = nh3.clean(
-        text,
+        _with_breaks(text),
         tags=_KEPT,
         attributes={"a": {"href"}},
         clean_content_tags={"script", "style"},
@@ -110,6 +109,13 @@ def _rendered(text: str) -> str:
         return str(get_text(linked)).strip()
     except (ValueError, RecursionError, AssertionError, IndexError):
         return html.unescape(nh3.clean(text, tags=set())).strip()
+
+
+def _with_breaks(text: str) -> str:
+    """Return HTML with its line ends as breaks: Google shows them without blocks."""
+    if _BLOCK.search(text):
+        return text
+    return _TAG_OR_END.sub(lambda found: found[1] or "<br>", text)
 
 
 def _link(found: re.Match[str]) -> str:
@@ -199,11 +205,12 @@ def _lines(section: str) -> str:
 def _joined(body: str, section: str) -> str:
     if not section:
         return body
-    if is_html(body) or is_html(section):
-        first = body if is_html(body) or not body else _escaped(body)
-        gap = "<br><br>" if first else ""
-        return f"{first}{gap}{_escaped(_framed(section))}"
-    return f"{body}\n\n{_framed(section)}" if body else _framed(section)
+    plain = f"{body}\n\n{_framed(section)}" if body else _framed(section)
+    if not is_html(plain):  # looked at whole: a `<b` in one may end in the other
+        return plain
+    first = _with_breaks(body) if is_html(body) else _escaped(body)
+    gap = "<br><br>" if first else ""
+    return f"{first}{gap}{_escaped(_framed(section))}"
 
 
 def _framed(section: str) -> str:
@@ -220,8 +227,9 @@ def _replaced(description: str, section: str) -> str:
     if not section:
         tags = _unpaired(description[begins[-1].start() : end.end()])
         return f"{before.rstrip()}{tags}{after}"
-    if not is_html(description) and not is_html(section):
-        return f"{before}{_framed(section)}{after}"
+    plain = f"{before}{_framed(section)}{after}"
+    if not is_html(description) and not is_html(plain):
+        return plain
     if not is_html(description):
         before, after = _escaped(before), _escaped(after)
     tags = _unpaired(description[begins[-1].start() : end.end()])
