@@ -306,6 +306,32 @@ def patched_copy(name: str, folder: Path) -> None:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+TOLD_BY = {
+    "adopt_base_is_remote": 61,
+    "adopted_without_a_look": 20,
+    "base_is_now": 41,
+    "blank_base_at_linking": 1261,
+    "delete_no_etag": 1238,
+    "extras_are_not_looked_at": 2269,
+    "fetched_is_forgotten": 2879,
+    "half_is_whole": 120,
+    "last_listed_is_newest": 3031,
+    "no_bound": 42,
+    "no_confirmation": 1374,
+    "no_inflight": 31,
+    "no_parting": 63,
+    "no_tombstones": 1142,
+    "one_inflight": 1454,
+    "open_without_proof": 62,
+    "put_off_is_listed_again": 827,
+    "sent_again_as_it_is_now": 7539,
+    "token_first": 51,
+    "twice_in_one_page": 301,
+    "write_without_proof": 2003,
+}
+"""Stories that are known to find a bug late in the row; they are told first."""
+
+
 def hunt(name: str, schedules: int) -> str:
     """Run a mutant until it is found; return what the simulation said.
 
@@ -343,7 +369,9 @@ def main() -> int:
     name, schedules = sys.argv[1], int(sys.argv[2])
     in_database = any(file.startswith("storage/") for file, _, _ in MUTANTS[name])
     tell: Callable[[int], object] = _tell_in_database if in_database else simulate
-    for seed in range(schedules):
+    known = TOLD_BY.get(name)
+    first = [known] if known is not None and known < schedules else []
+    for seed in (*first, *range(schedules)):
         try:
             tell(seed)
         except AssertionError as error:
