@@ -46,7 +46,7 @@ class Switches:
     retry_after: int = 0  # 2.4: seconds in a Retry-After header; 0 is none
     # --- calendar: events and their copies
     copy_delay: float = 0.0  # seconds until guests' copies and answers arrive
-    conference_delay: float = 0.0  # 5.1: pending until then
+    conference_delay: float = 1.0  # 5.1: pending until then
     undelete: bool = False  # 5.5: status=confirmed brings a deleted event back
     reimport: str = "duplicate"  # 5.5; or update
     put_keeps_conference: bool = False  # 5.1: a PUT without the version wipes it
@@ -62,15 +62,12 @@ class Switches:
     calendar_token_days: float = 0.0  # section 3: unspecified; 0 is no limit
     updated_min_days: float = 30.0  # 2.2
     window_limits_incremental: bool = False  # section 12
-    # --- calendar: quotas and channels
+    # --- calendar: quotas
     calendar_requests_per_minute: int = 600  # 5.7: per user
     calendar_project_requests_per_minute: int = 10_000  # 5.7
     calendar_rate_error: str = "403"  # 2.2; or user (403), 429
     event_creations_budget: int = 0  # 5.7: per account in six hours; 0 is no limit
     invitations_budget: int = 0  # 5.7: to strangers; 0 is no limit
-    watch_http_loopback: bool = False  # 5.6: also http:// addresses of this machine
-    watch_duplicates: bool = False  # 5.6: every message comes twice
-    watch_drops: float = 0.0  # 5.6: this part of the messages is lost
     # --- OAuth
     consent: str = "page"  # or auto
     oauth_testing: bool = False  # 3.6: refresh tokens live seven days

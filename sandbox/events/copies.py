@@ -122,12 +122,10 @@ class Copies:
         if mine.id not in target.events:
             if mine.master is None or mine.master not in target.events:
                 return
-            blank = replace(mine, calendar=organizer, own=self._own_at(target, mine))
-            self.desk.put(replace(blank, seq=0, stamp=0))
+            own = target.events[mine.master].own
+            blank = replace(mine, calendar=organizer, own=own, seq=0, stamp=0)
+            self.desk.put(replace(blank, cancelled=False, removed=False))
         self._later({**job, "guest": guest, "answer": answer})
-
-    def _own_at(self, shelf: Shelf, mine: Event) -> Json:
-        return shelf.events[mine.master or ""].own
 
     def _take_answer(self, event: Event, guest: str, answer: Json) -> None:
         guests = with_answer(event.guests, guest, answer)

@@ -279,13 +279,12 @@ def _filter(ctx: Context) -> Fits:
     chosen = selector(params, ctx.desk.env.switches.property_filter)
     if chosen is not None:
         tests.append(chosen)
-    oldest = times.bound(params.get("updatedMin"), "updatedMin")
+    oldest = times.exact(params.get("updatedMin"), "updatedMin")
     if oldest is not None:
         limit = ctx.desk.env.switches.updated_min_days * DAY
-        if ctx.desk.now() - oldest.timestamp() > limit:
+        if ctx.desk.now() - oldest > limit:
             raise updated_min_too_long_ago()
-        earliest = oldest.timestamp()
-        tests.append(lambda event: event.updated >= earliest)
+        tests.append(lambda event: event.updated >= oldest - 0.0005)
     return lambda event: all(test(event) for test in tests)
 
 

@@ -12,6 +12,7 @@ from sandbox.events.series import (
     Series,
     bounded,
     instance_suffix,
+    is_endless,
     series_of,
     split_id,
     start_of,
@@ -84,7 +85,10 @@ def expanded(
     ahead = datetime.fromtimestamp(desk.now(), tz=times.EARLIEST.tzinfo) + YEARS_AHEAD
     series = series_of(master.shared)
     begin = series.instant(series.first, shelf.home)
-    last = until if until is not None else _horizon(ahead, begin, since)
+    last = until
+    if last is None:
+        endless = is_endless(master.shared["recurrence"])
+        last = _horizon(ahead, begin, since) if endless else times.LATEST
     exceptions = shelf.exceptions(master.id)
     if since is not None:
         since = _earlier(since, length(master, shelf))

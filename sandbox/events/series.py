@@ -204,6 +204,11 @@ def _until(text: str, first: datetime, home: tzinfo | None) -> str:
     return f"{moment.year:04d}{moment:%m%dT%H%M%S}"
 
 
+def is_endless(lines: list[str]) -> bool:
+    rules = [line.upper() for line in lines if line.upper().startswith("RRULE")]
+    return any("COUNT=" not in rule and "UNTIL=" not in rule for rule in rules)
+
+
 def bounded(
     series: Series, home: tzinfo, until: datetime, since: datetime | None
 ) -> Iterator[datetime]:

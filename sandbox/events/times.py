@@ -18,6 +18,7 @@ from sandbox.messages import Json
 _STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d)(:\d\d)?(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)?\Z"
 )
+_FRACTION = re.compile(r"T\d\d:\d\d:\d\d(\.\d+)", re.I)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 LATEST = datetime(9999, 12, 30, tzinfo=UTC)
@@ -75,6 +76,15 @@ def bound(value: str | None, name: str) -> datetime | None:
     if moment is None or moment.tzinfo is None:
         raise invalid("Bad Request", reason="badRequest", place=name)
     return utc(moment)
+
+
+def exact(value: str | None, name: str) -> float | None:
+    """`updatedMin`: unlike a window's bound its milliseconds count."""
+    moment = bound(value, name)
+    if moment is None or value is None:
+        return None
+    fraction = _FRACTION.search(value)
+    return moment.timestamp() + (float(fraction[1]) if fraction else 0.0)
 
 
 def stored(given: Json, which: str) -> Json:
