@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crm.accounts import AccountRow
+    from crm.activityrows import ActivityRow
     from crm.rows import ContactRow
 
 
@@ -59,7 +60,7 @@ class VersionMismatch(CrmError):
         current: the record as it is now.
     """
 
-    def __init__(self, current: ContactRow) -> None:
+    def __init__(self, current: ContactRow | ActivityRow) -> None:
         """Keep the record as it is now."""
         super().__init__(f"{current.id} has version {current.version}")
         self.current = current

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from crm import contacts, feed, groups
+from crm import activities, contacts, feed, groups
 from crm.common import NOBODY, Author
 from crm.errors import BadValue, VersionMismatch
 from crm.fields import EMAILS, FIELDS, LIMITS, PLACE_PARTS, PLACES, is_custom
@@ -39,7 +39,7 @@ def merge(
     versions: tuple[int, int] | None = None,
     by: Author = NOBODY,
 ) -> Merged:
-    """Merge two contacts: the loser fills empty slots, its memberships move.
+    """Merge two contacts: the loser fills empty slots; what belongs to it moves.
 
     Addresses are united while slots last, a postal address is taken whole, notes are
     put one after the other. A survivor without a company takes the loser's account.
@@ -75,6 +75,7 @@ def merge(
     account_id = lose.account_id if takes_account else keep.account_id
     memberships = groups.groups_of(conn, [lose_id]).get(lose_id, [])
     contacts.bury(conn, [lose_id], merged_into=keep_id, by=by)
+    activities.move_contact(conn, lose_id, keep_id=keep_id, by=by)
     row = keep
     if values != keep.values or takes_account:
         row = contacts.rewrite(

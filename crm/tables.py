@@ -2,89 +2,42 @@
 
 Nothing of ours joins them from outside, and no foreign key leaves them. Deleted
 contacts and ended memberships stay as tombstones, so that the change feed shows them.
+Those of activities are in `crm.activitytables`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date, datetime
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    DateTime,
-    Dialect,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Text,
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
+
+from crm.activitytables import (
+    Activity,
+    ActivityImport,
+    ActivityParticipant,
+    HistoryEntry,
 )
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
-from sqlalchemy.types import TypeDecorator
-
 from crm.fields import LIMITS
 from crm.folding import ACCOUNT_NAME_LIMIT
+from crm.schema import ID, JSON_DICT, KEY, Base, UtcTime, metadata
+from crm.schema import text as _text
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """Aware UTC times, also on SQLite, which forgets the zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
-        """Refuse naive times; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive time was given where an aware one is needed")
-        return value.astimezone(UTC)
-
-    def process_result_value(
-        self, value: datetime | None, dialect: Dialect
-    ) -> datetime | None:
-        """Return aware UTC."""
-        if value is None:
-            return None
-        return (
-            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        )
-
-
-def _ordered(limit: int | None = None) -> Any:
-    """Return a text type that sorts by code point on every database."""
-    kind = Text() if limit is None else String(limit)
-    same = Text(collation="C") if limit is None else String(limit, collation="C")
-    return kind.with_variant(same, "postgresql")
-
-
-JSON_DICT = JSON().with_variant(postgresql.JSONB(), "postgresql")
-ID = _ordered(12)
-KEY = _ordered()
-
-
-class Base(DeclarativeBase):
-    """Base of the CRM's tables."""
-
-    metadata = metadata
-
-
-def _text(limit: int) -> MappedColumn[str]:
-    return mapped_column(String(limit), default="", server_default="")
+__all__ = [
+    "Account",
+    "Activity",
+    "ActivityImport",
+    "ActivityParticipant",
+    "Contact",
+    "ContactAddress",
+    "Counter",
+    "Group",
+    "GroupMember",
+    "HistoryEntry",
+    "ImportRow",
+    "User",
+    "metadata",
+]
 
 
 def _field(name: str) -> MappedColumn[str]:

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from crm import contacts, feed
+from crm import activities, contacts, feed, users
 from crm.accounts import AccountRule
+from crm.activityrows import ActivityRow, Kind, Participant
 from crm.feed import Change
 from crm.rows import ContactRow
 
@@ -37,3 +38,42 @@ def all_changes(
         found += page
         if len(page) < limit:
             return found
+
+
+def make_user(conn: Connection, name: str = "Anna") -> str:
+    email = f"{name.casefold()}@crm.example"
+    found = users.get_by_email(conn, email)
+    return (found or users.add(conn, email, name=name)).id
+
+
+def make_activity(
+    conn: Connection,
+    *participants: Participant,
+    leader: str = "U1",
+    sync_key: str | None = None,
+    **values: str,
+) -> ActivityRow:
+    values = {
+        "type": "meeting",
+        "subject": "Offer",
+        "start": "2026-03-02T08:00:00Z",
+        "duration": "60",
+    } | values
+    return activities.create(
+        conn, values, leader=leader, participants=participants, sync_key=sync_key
+    )
+
+
+def make_series(
+    conn: Connection, *participants: Participant, **values: str
+) -> ActivityRow:
+    """Mondays and Wednesdays at nine in Berlin, without an end, over both clocks."""
+    values = {
+        "zone": "Europe/Berlin",
+        "recurrence": "RRULE:FREQ=WEEKLY;BYDAY=MO,WE",
+    } | values
+    return make_activity(conn, *participants, **values)
+
+
+def member(user_id: str, answer: str = "needsAction") -> Participant:
+    return Participant(Kind.USER, user_id, answer=answer)
