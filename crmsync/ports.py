@@ -296,6 +296,8 @@ class ChoiceKind(StrEnum):
     LINK = "link"
     NEW = "new"
     IGNORE = "ignore"
+    ALONE = "alone"
+    """Make an event without guests for it: somebody else organises the original."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +332,7 @@ class Unit:
         resolved: records whose open held item is settled by this unit.
         postponed: records to try again later.
         choices_done: choices of persons that were carried out.
+        choices: what is decided for good about records (CAL-8, CAL-11, CAL-14).
     """
 
     stage: tuple[Remote, ...] = ()
@@ -346,6 +349,7 @@ class Unit:
     resolved: tuple[tuple[SideName, str], ...] = ()
     postponed: tuple[Postponed, ...] = ()
     choices_done: tuple[tuple[SideName, str], ...] = ()
+    choices: tuple[PersonsChoice, ...] = ()
 
 
 class SyncState(Protocol):
@@ -455,6 +459,14 @@ class SyncState(Protocol):
 
     def shared(self, google_ids: Sequence[str]) -> frozenset[str]:
         """Return Google records that another pair of the same account links, too."""
+        ...
+
+    def children(self, crm_ids: Sequence[str]) -> Sequence[Link]:
+        """Return the links of occurrences whose series is one of these."""
+        ...
+
+    def elsewhere(self, crm_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Return the roles in which other users' links hold CRM records (CAL-25)."""
         ...
 
     def choices(

@@ -13,7 +13,6 @@ from random import SystemRandom
 from typing import Any
 
 from sandbox.errors import HTTP_OF, ApiError, error_info, page
-from sandbox.legacy import NAMED, fault_error, is_legacy
 from sandbox.messages import Request, Response
 
 BEFORE = {"status", "close_before", "reset", "hang", "html", "delay"}
@@ -182,7 +181,7 @@ def _checked(rule_id: int, wanted: dict[str, Any]) -> Rule:
     if action.get("type") not in BEFORE | AFTER:
         raise ValueError(f"unknown action {action.get('type')!r}")
     if action["type"] == "status":
-        _check_status(action)
+        status_error(action)
     nth = match.get("nth", [])
     numbers = {int(n) for n in (nth if isinstance(nth, list) else [nth])}
     try:
@@ -192,19 +191,8 @@ def _checked(rule_id: int, wanted: dict[str, Any]) -> Rule:
     return Rule(rule_id, match, action, pattern, numbers=numbers)
 
 
-def _check_status(action: dict[str, Any]) -> None:
-    """One of the two shapes must know the refusal."""
-    if action.get("error") not in NAMED:
-        try:
-            status_error(action)
-        except ValueError:
-            fault_error(action)
-
-
-def status_error(action: dict[str, Any], path: str = "") -> ApiError:
+def status_error(action: dict[str, Any]) -> ApiError:
     """The refusal a status action asks for, by name or by code."""
-    if is_legacy(path):
-        return fault_error(action)
     name = action.get("error")
     if name in _NAMED:
         status, message, reason = _NAMED[name]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from crmsync.cycle.applying import apply
 from crmsync.cycle.labels import open_sides
 from crmsync.cycle.outcomes import Applied
-from crmsync.cycle.pairing import pair_side
 from crmsync.cycle.planning import Plan, emptied_side, plan_links
 from crmsync.cycle.reading import read_side
 from crmsync.cycle.run import Progress, Run, SliceOver
@@ -128,9 +127,10 @@ def _apply(run: Run, progress: Progress) -> CycleReport:
         if applied.stopped is not None:
             return _ended(CycleState.PARTIAL, applied.stopped, progress)
         progress.turn += 1
-        if not progress.mismatches or progress.turn >= _ROUNDS:
+        again = progress.mismatches or progress.parked
+        if not again or progress.turn >= _ROUNDS:
             break
-        progress.mismatches = 0
+        progress.mismatches = progress.parked = 0
         ended = _plan(run, progress)
         if ended is not None:
             return ended
@@ -168,7 +168,7 @@ def _planned(run: Run, progress: Progress) -> tuple[Plan, str | None]:
     plan = Plan()
     plan_links(run, progress, plan)
     for side in SideName:
-        pair_side(run, side, progress, plan)
+        run.kind.pair(run, side, progress, plan)
     allowance = run.state.allowance()
     if run.asks_first and allowance is None and not run.is_dry:
         return plan, "first_cycle"

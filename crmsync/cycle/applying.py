@@ -130,6 +130,8 @@ def _new_link(item: Item) -> Link:
         google_etag=item.google_etag,
         crm_stamp=item.crm_stamp,
         google_stamp=item.google_stamp,
+        role=item.role,
+        parent=item.parent,
     )
 
 
@@ -186,6 +188,7 @@ def _edit(run: Run, item: Item, side: SideName, link: Link) -> Edit:
         item.writes(side),
         link.base.of(side),
         key,
+        notifies=side is SideName.GOOGLE and item.guests > 0,
     )
 
 
@@ -220,10 +223,14 @@ def _record_writes(
         link = links[item.link_id]
         errors = {s: o.error for s, o in by_side.items() if o.error is not None}
         link = _settled_link(item, link, by_side)
-        unit.links.append(link)
         if not errors:
+            if item.steps.unlink:
+                unit.ended(item)
+            else:
+                unit.links.append(link)
             unit.done(item)
             continue
+        unit.links.append(link)
         for side, outcome in by_side.items():
             if isinstance(outcome.error, PreconditionFailed):
                 gone = Remote(
@@ -280,7 +287,9 @@ def _with_version(link: Link, side: SideName, remote: Remote | None) -> Link:
     if remote is None:
         return link
     if side is SideName.CRM:
-        return replace(link, crm_etag=remote.etag, crm_stamp=remote.stamp)
+        return replace(
+            link, crm_id=remote.remote_id, crm_etag=remote.etag, crm_stamp=remote.stamp
+        )
     return replace(
         link,
         google_id=remote.remote_id,
@@ -307,9 +316,7 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
     target = run.side(side)
 
     def send(part: Sequence[Item]) -> Sequence[Outcome]:
-        return target.create(
-            [NewRecord(item.key, item.writes(side), item.account) for item in part]
-        )
+        return target.create([_new_record(item, side) for item in part])
 
     outcomes = call(run, sent, send, target.batch_size)
     unit = Results(run, applied)
@@ -331,6 +338,11 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             unit.failed(item, error)
     run.state.commit(unit.unit())
     stop_on(list(outcomes.values()))
+
+
+def _new_record(item: Item, side: SideName) -> NewRecord:
+    notifies = side is SideName.GOOGLE and item.guests > 0
+    return NewRecord(item.key, item.writes(side), item.account, notifies)
 
 
 def _created_link(
@@ -358,5 +370,7 @@ def _created_link(
         google_stamp=item.google_stamp if is_crm else made.stamp,
         created_in=side,
         has_key=not is_crm,
+        role=item.role,
+        parent=item.parent,
     )
     return replace(item, crm_id=crm_id, google_id=google_id, link_id=link.link_id), link

@@ -15,7 +15,14 @@ from crmsync.errors import (
     Retryable,
     describe,
 )
-from crmsync.ports import DirectoryEntry, Outcome, Postponed, Unit
+from crmsync.ports import (
+    ChoiceKind,
+    DirectoryEntry,
+    Outcome,
+    PersonsChoice,
+    Postponed,
+    Unit,
+)
 from crmsync.records.remote import Link, Remote
 from crmsync.records.values import SideName
 
@@ -105,6 +112,34 @@ class Results:
         self.stage: list[Remote] = []
         self.touched: list[tuple[SideName, str]] = []
         self.postponed: list[Postponed] = []
+        self.choices: list[PersonsChoice] = []
+
+    def ended(self, item: Item) -> None:
+        """Note that an item's link has ended, and what follows from that."""
+        self.unlink.append(item.link_id)
+        for side in SideName:
+            remote_id = item.remote_id(side)
+            if item.steps.ignores(side):
+                ignored = PersonsChoice(side, remote_id, ChoiceKind.IGNORE)
+                self.choices.append(ignored)
+            if item.steps.restages(side):
+                self.stage += self.run.side(side).fetch([remote_id]).values()
+        if item.steps.alone and item.steps.ignore_google:
+            alone = PersonsChoice(SideName.CRM, item.crm_id, ChoiceKind.ALONE)
+            self.choices.append(alone)
+        elif item.steps.alone:
+            # Its key still names the activity that it no longer belongs to.
+            new = PersonsChoice(SideName.GOOGLE, item.google_id, ChoiceKind.NEW)
+            self.choices.append(new)
+        children = [] if self.run.kind.has_label else self._children(item)
+        self.unlink += [link.link_id for link in children]
+        for side in SideName:
+            ids = [link.remote_id(side) for link in children]
+            if ids and item.steps.restages(side):
+                self.stage += self.run.side(side).fetch(ids).values()
+
+    def _children(self, item: Item) -> Sequence[Link]:
+        return self.run.state.children([item.crm_id])
 
     def done(self, item: Item) -> None:
         """Note an item as done; its records are dealt with."""
@@ -152,6 +187,7 @@ class Results:
             resolved=touched,
             choices_done=touched,
             postponed=tuple(self.postponed),
+            choices=tuple(self.choices),
         )
 
 

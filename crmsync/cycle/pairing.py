@@ -90,15 +90,15 @@ def _pair_page(
         if chosen is not None and chosen.kind is ChoiceKind.IGNORE:
             continue
         items.append(item)
-    late = _late(run, items) if progress.confirms else {}
-    items = [item for item in items if item.google_id not in late]
+    left = late(run, items) if progress.confirms else {}
+    items = [item for item in items if item.google_id not in left]
     for item in items:
         plan.add(item)
     run.state.commit(
         Unit(
             items=tuple(items),
             unstage=(
-                *((SideName.GOOGLE, remote_id) for remote_id in late),
+                *((SideName.GOOGLE, remote_id) for remote_id in left),
                 *((side, i.remote_id(side)) for i in items if _is_empty(i)),
             ),
             # A new question about a record takes the place of the old one.
@@ -109,10 +109,10 @@ def _pair_page(
             ),
             directory=tuple(
                 directory_entry(run, remote)
-                for remote in late.values()
+                for remote in left.values()
                 if not remote.is_gone
             ),
-            forget=tuple(i for i, remote in late.items() if remote.is_gone),
+            forget=tuple(i for i, remote in left.items() if remote.is_gone),
         )
     )
 
@@ -121,7 +121,7 @@ def _is_empty(item: Item) -> bool:
     return item.reason == "nothing_mapped"
 
 
-def _late(run: Run, items: Sequence[Item]) -> dict[str, Remote]:
+def late(run: Run, items: Sequence[Item]) -> dict[str, Remote]:
     """Return Google records that the feed still shows, but that left meanwhile.
 
     Looked at one by one before they are linked or created in the CRM. A first cycle
@@ -372,12 +372,13 @@ def _linked(run: Run, remote: Remote, other: Remote, reason: str) -> Item:
         google,
         crm_values,
         run.values(google, linking_base(crm_values)),
+        display_name(crm_values),
     )
     item, _ = plan_linking(request, run.table, run.policy)
-    return replace(item, key=_key_for(run, crm, google))
+    return replace(item, key=key_for(run, crm, google))
 
 
-def _key_for(run: Run, crm: Remote, google: Remote) -> str:
+def key_for(run: Run, crm: Remote, google: Remote) -> str:
     return google.key if run.origin_of(google.key) else run.new_key(crm.remote_id)
 
 
@@ -417,7 +418,9 @@ def _created(
         item = replace(earlier, state=ItemState.PLANNED, reason="no_counterpart")
     else:
         key = run.new_key(remote.remote_id)
-        item = plan_create(run.ids.new(), remote, run.values(remote), run.table, key)
+        values = run.values(remote)
+        name = display_name(values)
+        item = plan_create(run.ids.new(), remote, values, run.table, key, name=name)
     if chosen is not None and chosen.kind is ChoiceKind.NEW:
         item = replace(item, account=chosen.target)
     if not item.crm and not item.google:

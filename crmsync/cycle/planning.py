@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from crmsync.cycle.labels import verify_label
+from crmsync.cycle.notifying import guests_of
 from crmsync.cycle.run import Progress, Run, pages, postpone
 from crmsync.cycle.settling import close_pending
 from crmsync.engine.guard import Totals, count
 from crmsync.engine.merge import Note
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
-from crmsync.engine.reconcile import NEVER, Facts, Reconciled, reconcile
+from crmsync.engine.reconcile import NEVER, Facts, Reconciled
 from crmsync.ports import Postponed, Query, Subject, Unit
 from crmsync.records.contacts import addresses_of
 from crmsync.records.remote import Link, Remote
@@ -96,14 +97,16 @@ def _plan_page(
     draft = _Draft()
     planned = run.state.planned(SideName.CRM, [s.link.crm_id for s in page])
     page = [s for s in page if s.link.crm_id not in planned]
-    if any(_is_out(subject.google) for subject in page):
+    if run.kind.has_label and any(_is_out(subject.google) for subject in page):
         verify_label(run, progress)
-    out = [s.link.google_id for s in page if _is_out(s.crm)]
+    out = [s.link.google_id for s in page if _is_out(s.crm) and run.kind.has_label]
     shared = run.state.shared(out) if out else frozenset()
     for was, subject in zip(page, _confirm(run, page, progress), strict=True):
         facts = _facts(run, subject)
         if subject.link.google_id in shared:
             facts = replace(facts, is_shared=True)
+        if subject.link.parent:
+            facts = replace(facts, is_orphan=_is_orphan(run, subject.link))
         for side in SideName:
             plan.out[side] += int(facts.is_out(side))
         moved = _merged_elsewhere(run, facts, plan)
@@ -112,7 +115,7 @@ def _plan_page(
             draft.unstage += _staged_of(subject)
             draft.moved += 1
             continue
-        result = _reconciled(run, facts, draft.items)
+        result = _told(run, progress, _reconciled(run, facts, draft.items))
         if result is None:
             draft.postponed += postpone(run, _staged_of(subject))
             plan.poisoned += 1
@@ -157,10 +160,31 @@ def company_told(item: Item) -> Item | None:
     )
 
 
+def _told(run: Run, progress: Progress, result: Reconciled | None) -> Reconciled | None:
+    """Note on an item how many guests Google may tell of it (CAL-20)."""
+    if result is None or result.item is None:
+        return result
+    many = guests_of(run, progress, result.item, result.link.role)
+    return replace(result, item=replace(result.item, guests=many)) if many else result
+
+
+def _is_orphan(run: Run, link: Link) -> bool:
+    """Whether the series of an occurrence is not linked any more, or leaves."""
+    parents = run.state.links_by(SideName.CRM, [link.parent])
+    if link.parent not in parents:
+        return True
+    parent = parents[link.parent]
+    return any(
+        _is_out(remote)
+        for side in SideName
+        for remote in run.state.staged(side, [parent.remote_id(side)]).values()
+    )
+
+
 def _reconciled(run: Run, facts: Facts, items: list[Item]) -> Reconciled | None:
     """Decide about one link; a record that breaks us is set aside (ENG-8)."""
     try:
-        return reconcile(facts, run.table, run.policy, run.ids.new())
+        return run.kind.reconcile(facts, run.table, run.policy, run.ids.new())
     except Exception as error:  # noqa: BLE001  the one place that isolates poison
         items.append(poisoned(run, facts.link, error))
         return None
@@ -262,7 +286,8 @@ def _facts(run: Run, subject: Subject) -> Facts:
         google,
         crm_values,
         google_values,
-        pristine=_is_pristine(run, subject),
+        pristine=run.kind.has_label and _is_pristine(run, subject),
+        name=run.kind.display_name(crm_values or google_values),
         oldest_send=run.clock.now().timestamp() - 2 * run.settle_seconds,
     )
 
@@ -292,7 +317,7 @@ def _merged_elsewhere(run: Run, facts: Facts, plan: Plan) -> Link | None:
     A deleted record whose address stands in a selected, unlinked record of the same
     side was merged into that one: the link follows, and nothing is created or deleted.
     """
-    for side in SideName:
+    for side in SideName if run.kind.has_label else ():
         if not facts.is_gone(side) or facts.is_out(side.other):
             continue
         survivor = _survivor(run, facts, side)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crmsync.cycle.run import PAGE, Progress, Run, pages
-from crmsync.engine.match import match_keys
 from crmsync.errors import CursorExpired
 from crmsync.ports import DirectoryEntry, Page, Unit
 from crmsync.records.remote import Link, Remote
@@ -47,6 +46,7 @@ def read_side(run: Run, side: SideName, progress: Progress) -> None:
 
 def _read(run: Run, side: SideName, cursor: str | None, progress: Progress) -> None:
     if cursor is None:
+        progress.is_whole = True
         run.state.start_full_read(side)
     elif side is SideName.GOOGLE:
         progress.confirms = True
@@ -226,7 +226,7 @@ def _list(
 
 def directory_entry(run: Run, record: Remote) -> DirectoryEntry:
     """Return what the directory keeps of a Google record."""
-    keys = match_keys(run.identity(record))
+    keys = run.kind.keys(run, record)
     origin = run.origin_of(record.key)
     if origin:
         keys = (f"o:{origin}", *keys)

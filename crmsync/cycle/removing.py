@@ -13,6 +13,7 @@ from crmsync.engine.policy import DeleteFromGoogle
 from crmsync.errors import EtagMismatch, NotFound
 from crmsync.ports import DirectoryEntry, Outcome, Unit
 from crmsync.records.remote import Remote
+from crmsync.records.values import SideName
 
 
 def apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
@@ -23,8 +24,16 @@ def apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
     for chosen, do, size in (
         (
             [i for i in ready if i.steps.delete_google],
-            lambda part: google.delete([i.google_id for i in part]),
+            lambda part: google.delete(
+                [i.google_id for i in part],
+                notifies=frozenset(i.google_id for i in part if i.guests),
+            ),
             google.batch_size,
+        ),
+        (
+            [i for i in ready if i.steps.delete_crm],
+            lambda part: crm.delete([i.crm_id for i in part]),
+            crm.batch_size,
         ),
         (
             [i for i in ready if i.steps.deselect_google],
@@ -46,28 +55,39 @@ def _still_as_planned(
     run: Run, items: Sequence[Item], applied: Applied
 ) -> Sequence[Item]:
     """People has no etag on delete: read just before, and leave what was edited."""
-    doomed = [item for item in items if item.steps.delete_google]
-    if not doomed:
-        return items
-    now = run.google.fetch([item.google_id for item in doomed])
     changed: dict[str, Remote] = {}
-    is_deleted_anyway = run.policy.delete_from_google is DeleteFromGoogle.ALWAYS
-    for item in doomed:
-        remote = now[item.google_id]
-        if remote.is_gone:
-            continue
-        values = run.values(remote, item.base.google)
-        has_more = bool(remote.extras) and not is_deleted_anyway
-        if has_more or not run.table.are_same(values, item.google_seen):
-            changed[item.item_id] = remote
+    for side in SideName:
+        doomed = [item for item in items if _deletes(item, side)]
+        now = (
+            run.side(side).fetch([i.remote_id(side) for i in doomed]) if doomed else {}
+        )
+        for item in doomed:
+            remote = now[item.remote_id(side)]
+            if not remote.is_gone and _was_edited(run, item, remote):
+                changed[item.item_id] = remote
     if changed:
         unit = Results(run, applied)
-        for item in doomed:
+        for item in items:
             if item.item_id in changed:
                 unit.stage.append(changed[item.item_id])
-                unit.failed(item, EtagMismatch("It was edited in Google meanwhile."))
+                where = "the CRM" if item.steps.delete_crm else "Google"
+                error = EtagMismatch(f"It was edited in {where} meanwhile.")
+                unit.failed(item, error)
         run.state.commit(unit.unit())
     return [item for item in items if item.item_id not in changed]
+
+
+def _deletes(item: Item, side: SideName) -> bool:
+    is_crm = side is SideName.CRM
+    return item.steps.delete_crm if is_crm else item.steps.delete_google
+
+
+def _was_edited(run: Run, item: Item, remote: Remote) -> bool:
+    """Whether a record that is to be deleted is no longer as it was planned from."""
+    values = run.values(remote, item.base.of(remote.side))
+    is_deleted_anyway = run.policy.delete_from_google is DeleteFromGoogle.ALWAYS
+    has_more = run.kind.has_label and bool(remote.extras) and not is_deleted_anyway
+    return has_more or not run.table.are_same(values, item.seen(remote.side))
 
 
 def _record_removals(
@@ -79,7 +99,7 @@ def _record_removals(
         if error is not None and not isinstance(error, NotFound):
             unit.failed(item, error)
             continue
-        unit.unlink.append(item.link_id)
+        unit.ended(item)
         unit.directory.append(_parted(run, item))
         unit.done(item)
     run.state.commit(unit.unit())
@@ -91,11 +111,14 @@ def _parted(run: Run, item: Item) -> DirectoryEntry:
     The feed may not have shown the contact at all yet: with its match keys it is
     found again if somebody selects the CRM contact anew.
     """
-    who = identity(item.google_id, item.google_seen, run.table)
+    keys: tuple[str, ...] = ()
+    if run.kind.has_label:
+        who = identity(item.google_id, item.google_seen, run.table)
+        keys = (f"o:{item.crm_id}", *match_keys(who))
     return DirectoryEntry(
         item.google_id,
         is_selected=False,
-        match_keys=(f"o:{item.crm_id}", *match_keys(who)),
+        match_keys=keys,
         is_parted=True,
         stamp=item.google_stamp,
     )

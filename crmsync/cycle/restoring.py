@@ -14,7 +14,6 @@ from crmsync.engine.plan import Action, Item, direction_of
 from crmsync.engine.report import CycleReport, CycleState
 from crmsync.errors import UsageError
 from crmsync.ports import Unit
-from crmsync.records.contacts import display_name
 from crmsync.records.remote import Base, Link
 from crmsync.records.values import SideName, Values
 
@@ -78,7 +77,7 @@ def _planned(run: Run, link: Link, lost: Values) -> Item:
         link_id=link.link_id,
         crm_id=link.crm_id,
         google_id=link.google_id,
-        name=display_name(crm_values),
+        name=run.kind.display_name(crm_values),
         crm=crm_new,
         google=google_new,
         base=Base(_over(link.base.crm, lost, crm_new, crm_values),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from crmsync.cycle.kind import Kind
 from crmsync.engine.match import Identity, identity
 from crmsync.engine.plan import Item
 from crmsync.engine.policy import Policy
@@ -33,6 +34,12 @@ def _never() -> bool:
     return False
 
 
+def _contacts() -> Kind:
+    from crmsync.cycle.kinds import CONTACTS
+
+    return CONTACTS
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Everything one cycle needs; built by the service, never changed.
@@ -50,6 +57,8 @@ class Run:
         is_dry: nothing is written on either side.
         carried: what the slice before this one left; None begins a cycle.
         is_over: asked between pages of writes: whether this slice has had its time.
+        kind: what is special about contacts, activities or to-dos.
+        since: unlinked activities that ended before are left alone (CAL-19).
     """
 
     crm: CrmSide
@@ -66,6 +75,8 @@ class Run:
     is_dry: bool = False
     carried: Carried | None = None
     is_over: Callable[[], bool] = _never
+    kind: Kind = field(default_factory=_contacts)
+    since: datetime | None = None
 
     def side(self, name: SideName) -> Side:
         """Return one side by name."""
@@ -106,6 +117,8 @@ class Progress:
         resend: creates without an outcome that may be sent again, by origin.
         waiting: origins whose create still waits for its outcome.
         pending: earlier items without an outcome, by link.
+        is_whole: a side was read from the start: a first cycle, or a backfill.
+        parked: occurrences that wait for their series to be linked.
     """
 
     unchanged: int = 0
@@ -119,6 +132,8 @@ class Progress:
     resend: dict[tuple[SideName, str], Item] = field(default_factory=dict)
     waiting: set[tuple[SideName, str]] = field(default_factory=set)
     pending: dict[str, Item] = field(default_factory=dict)
+    is_whole: bool = False
+    parked: int = 0
 
 
 def pages(

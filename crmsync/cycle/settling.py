@@ -79,6 +79,8 @@ def _adopt(run: Run, side: SideName, made: Sequence[tuple[Item, str]]) -> None:
             base=item.base,
             created_in=side,
             has_key=not is_crm,
+            role=item.role,
+            parent=item.parent,
         )
         for item, remote_id in made
     ]
@@ -103,9 +105,10 @@ def _wait(run: Run, side: SideName, item: Item, progress: Progress) -> None:
     reads = item.clean_reads + 1
     waiting = replace(item, state=ItemState.UNKNOWN, clean_reads=reads)
     is_wanted = bool(run.state.staged(origin[0], [origin[1]]))
-    # The CRM's look-up by key is final, and a repeated key makes no second record;
-    # but what nobody wants now may be wanted again while it is still on its way.
-    may_repeat = side is SideName.CRM and is_wanted
+    # The CRM's look-up by key is final, and a repeated key makes no second record, no
+    # more than the id of an event does; but what nobody wants now may be wanted again
+    # while it is still on its way.
+    may_repeat = (side is SideName.CRM or run.kind.may_repeat) and is_wanted
     if not may_repeat and not _has_waited(run, waiting):
         progress.waiting.add(origin)
     elif is_wanted:

@@ -17,11 +17,13 @@ class Totals:
         removals: records deleted or unlinked.
         blanked: records with a field that loses its value without another one.
         creates: records made, on both sides together.
+        told: guests that Google would tell (CAL-20).
     """
 
     removals: int = 0
     blanked: int = 0
     creates: int = 0
+    told: int = 0
 
     def __add__(self, other: Totals) -> Totals:
         """Add up two plans."""
@@ -29,6 +31,7 @@ class Totals:
             self.removals + other.removals,
             self.blanked + other.blanked,
             self.creates + other.creates,
+            self.told + other.told,
         )
 
 
@@ -47,6 +50,7 @@ def count(item: Item) -> Totals:
         removals=int(is_removal),
         blanked=int(not is_removal and _blanks(item)),
         creates=int(item.action is Action.CREATE),
+        told=item.guests,
     )
 
 
@@ -100,6 +104,8 @@ def objection(
         return "side_emptied"
     if totals.creates > allowed.creates + policy.hold_creates:
         return "mass_creation"
+    if totals.told > max(policy.notification_budget, allowed.told):
+        return "notification_budget"
     return None
 
 
@@ -110,5 +116,7 @@ OBJECTIONS = {
     "side_emptied": "One side suddenly shows no linked record at all. Nothing was "
     "done; look at the plan and approve or reject it.",
     "mass_creation": "The cycle would create many more records than announced. "
+    "Nothing was done; look at the plan and approve or reject it.",
+    "notification_budget": "Google would write to more guests than one cycle may. "
     "Nothing was done; look at the plan and approve or reject it.",
 }

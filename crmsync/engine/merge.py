@@ -279,7 +279,7 @@ def _within_direction(
     source = outcome.source
     if item.direction is FieldDirection.TO_GOOGLE and source is SideName.GOOGLE:
         # CON-18: an edit of the company in Google stays there and is shown once.
-        was_edited = versions.google_base is not None
+        was_edited = item.tells_edits and versions.google_base is not None
         return _Outcome(note=Note.COMPANY_EDITED if was_edited else None)
     if item.direction is FieldDirection.TO_CRM and source is SideName.CRM:
         return _Outcome()

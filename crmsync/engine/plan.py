@@ -73,6 +73,12 @@ class Steps:
         deselect_google: take it out of the label.
         deselect_crm: take it out of the group.
         delete_google: delete it in Google (CON-12).
+        delete_crm: delete it in the CRM (CAL-4).
+        unlink: end the link once its fields are written.
+        ignore_google, ignore_crm: never pair this record again by itself.
+        alone: give the record that is looked at anew a counterpart of its own: an
+            event without guests (CAL-8), or an activity (CAL-11).
+        restage_google, restage_crm: look at this record anew once the link has ended.
     """
 
     select_google: bool = False
@@ -80,6 +86,21 @@ class Steps:
     deselect_google: bool = False
     deselect_crm: bool = False
     delete_google: bool = False
+    delete_crm: bool = False
+    unlink: bool = False
+    ignore_google: bool = False
+    ignore_crm: bool = False
+    alone: bool = False
+    restage_google: bool = False
+    restage_crm: bool = False
+
+    def ignores(self, side: SideName) -> bool:
+        """Whether the record of one side is not to be paired again."""
+        return self.ignore_crm if side is SideName.CRM else self.ignore_google
+
+    def restages(self, side: SideName) -> bool:
+        """Whether the record of one side is to be looked at anew."""
+        return self.restage_crm if side is SideName.CRM else self.restage_google
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +119,10 @@ class Item:
         crm_stamp, google_stamp: order of those versions.
         crm_seen, google_seen: values the plan was made from.
         key: our key for a create, or for the first update of a linked record.
-        account: the CRM account that a person chose for a new contact (CON-9).
+        account: the CRM account that a person chose for a new contact (CON-9); of a
+            new occurrence, its series on the side where it is made.
+        role, parent: of the link that it makes (see `Link`).
+        guests: how many guests Google may tell of it (CAL-20).
         sent_at: seconds since the epoch when a create left us.
         clean_reads: full or incremental reads since then that did not show it.
         error: code, message and next step of a failure.
@@ -128,6 +152,9 @@ class Item:
     choices: tuple[Choice, ...] = ()
     key: str = ""
     account: str = ""
+    role: str = ""
+    parent: str = ""
+    guests: int = 0
     sent_at: float = 0.0
     clean_reads: int = 0
     error: Mapping[str, Any] | None = None

@@ -51,11 +51,21 @@ class DeleteFromGoogle(StrEnum):
     NEVER = "never"
 
 
+class MemberEdit(StrEnum):
+    """CAL-8, CAL-11: what becomes of an edit by somebody who does not organise it."""
+
+    FORK = "fork"
+    PROPOSE = "propose"
+    WRITE_BACK = "write_back"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The settings that the engine decides by.
 
     Attributes:
+        keeps_original: `fork_keeps_original` (CAL-11).
+        notification_budget: guests that Google may tell in one cycle (CAL-20).
         hold_records, hold_percent, hold_creates: the numbers of ENG-6.
     """
 
@@ -68,6 +78,9 @@ class Policy:
     hold_records: int = 10
     hold_percent: int = 5
     hold_creates: int = 500
+    member_edit: MemberEdit = MemberEdit.FORK
+    keeps_original: bool = False
+    notification_budget: int = 20
 
     @property
     def writes_google(self) -> bool:

@@ -11,7 +11,7 @@ REASONS = MappingProxyType(
         "weak_match": "The names agree, and the phone number or the company does, "
         "but there is no common e-mail address.",
         "key": "The Google contact carries the key of this CRM contact.",
-        "chosen": "A person chose this contact.",
+        "chosen": "A person chose this record.",
         "merged_elsewhere": "The contact was merged into another one.",
         "no_counterpart": "There is no such contact on the other side.",
         "address_of_another": "The address belongs to another contact by its name.",
@@ -39,6 +39,24 @@ REASONS = MappingProxyType(
         "it is looked for before it is sent again.",
         "superseded": "A later cycle settled this.",
         "restored": "A person brought a losing value back.",
+        "twin": "Both have the same subject, start and length.",
+        "same_occurrence": "Both are the same occurrence of a linked series.",
+        "colleagues_copy": "It is your copy of an activity that a colleague leads.",
+        "completed": "It was completed in the CRM. The event stays, with asterisks.",
+        "no_member": "You are no longer leader or member of it in the CRM.",
+        "declined_in_crm": "You deleted your activity, which declines the invitation.",
+        "declined_in_google": "You deleted your event, which declines the activity.",
+        "edit_beats_delete": "It was deleted on one side and edited on the other: "
+        "the edit is kept, and it is made again.",
+        "forked_in_crm": "You changed an activity that somebody else organises. "
+        "You get an event of your own, without guests.",
+        "forked_in_google": "You changed an event of an activity that somebody else "
+        "leads. You get an activity of your own.",
+        "proposed": "You changed what somebody else organises. The original is back; "
+        "your change is kept here and shown to the organiser.",
+        "series_ended": "Its series is not synchronised any more.",
+        "left_list": "It recurs now, or was moved to another task list.",
+        "odd": "It has something that the other side cannot hold.",
         "rejected": "A person rejected the plan.",
     }
 )

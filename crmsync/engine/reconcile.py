@@ -14,7 +14,6 @@ from crmsync.engine.merge import Context, FieldChange, Merged, Note, Winner, mer
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState, Steps
 from crmsync.engine.plan import direction_of as _direction
 from crmsync.engine.policy import DeleteFromGoogle, Policy
-from crmsync.records.contacts import display_name
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
 
@@ -29,7 +28,9 @@ class Facts:
     """One link and what both sides show of it.
 
     Attributes:
+        name: what people call the record.
         is_shared: another user's link holds the same Google record (CON-23).
+        is_orphan: of an occurrence: its series is not linked any more, or is leaving.
         oldest_send: seconds since the epoch; an older send cannot arrive any more.
         link: the stored bond.
         crm, google: the records now; None if nothing new was seen.
@@ -46,6 +47,8 @@ class Facts:
     pristine: bool = False
     oldest_send: float = 0.0
     is_shared: bool = False
+    name: str = ""
+    is_orphan: bool = False
 
     def remote(self, side: SideName) -> Remote | None:
         """Return what one side shows."""
@@ -130,9 +133,29 @@ def reconcile(
         left = _reconcile_left(facts, policy, item_id)
         if left is not None:
             return left
+    return reconcile_fields(facts, table, policy, item_id)
+
+
+def reconcile_fields(
+    facts: Facts,
+    table: FieldTable,
+    policy: Policy,
+    item_id: str,
+    *,
+    forced: SideName | None = None,
+) -> Reconciled:
+    """Merge both sides of a link that neither of them left.
+
+    Args:
+        facts: the link and both sides.
+        table: the mapped fields.
+        policy: the pair's rules.
+        item_id: the id for a new item.
+        forced: the side that wins every field, or None.
+    """
     link, disputed = settle_sends(facts.link, facts, table)
     link = _with_versions(link, facts)
-    context = Context(table, policy, _newest(facts), disputed=frozenset(disputed))
+    context = Context(table, policy, newest(facts), forced, frozenset(disputed))
     merged = merge(link.base, facts.crm_values, facts.google_values, context)
     edited = facts.google is not None and not _is_as_base(
         table, facts.google_values, link.base.google
@@ -148,7 +171,7 @@ def _is_as_base(table: FieldTable, values: Values, base: Values) -> bool:
     return table.are_same(values, base)
 
 
-def _newest(facts: Facts) -> SideName:
+def newest(facts: Facts) -> SideName:
     """Return the side edited last; a tie is Google's (architecture, decision 15)."""
     crm = facts.crm.modified_at if facts.crm is not None else None
     google = facts.google.modified_at if facts.google is not None else None
@@ -175,21 +198,21 @@ def _reconcile_left(facts: Facts, policy: Policy, item_id: str) -> Reconciled | 
     """Decide about a link that one side left; None if the merge goes on."""
     crm_out, google_out = facts.is_out(SideName.CRM), facts.is_out(SideName.GOOGLE)
     if crm_out and google_out:
-        item = _unlink(facts, item_id, "gone_on_both", Steps())
+        item = unlinking(facts, item_id, "gone_on_both", Steps())
         return Reconciled(item, facts.link)
     if crm_out:
         if not policy.writes_google:
-            return _dormant(facts, SideName.CRM)
+            return dormant(facts, SideName.CRM)
         return Reconciled(_leave_google(facts, policy, item_id), facts.link)
     if not policy.writes_crm:
-        return _dormant(facts, SideName.GOOGLE)
+        return dormant(facts, SideName.GOOGLE)
     is_gone = facts.is_gone(SideName.GOOGLE)
     reason = "deleted_in_google" if is_gone else "left_label"
-    item = _unlink(facts, item_id, reason, Steps(deselect_crm=True))
+    item = unlinking(facts, item_id, reason, Steps(deselect_crm=True))
     return Reconciled(item, facts.link)
 
 
-def _dormant(facts: Facts, side: SideName) -> Reconciled | None:
+def dormant(facts: Facts, side: SideName) -> Reconciled | None:
     """Leave the other side as it is, for the direction forbids to act (CON-5)."""
     if not facts.is_gone(side):
         return None
@@ -201,22 +224,23 @@ def _leave_google(facts: Facts, policy: Policy, item_id: str) -> Item:
     reason = "deleted_in_crm" if is_gone else "left_group"
     if facts.is_shared:
         # Two users of one Google account: the other one goes on with the record.
-        return _unlink(facts, item_id, reason, Steps())
+        return unlinking(facts, item_id, reason, Steps())
     if is_gone:
-        return _unlink(facts, item_id, reason, Steps(deselect_google=True))
+        return unlinking(facts, item_id, reason, Steps(deselect_google=True))
     mode = policy.delete_from_google
     ours = facts.link.created_in is SideName.GOOGLE and facts.pristine
     deletes = mode is DeleteFromGoogle.ALWAYS or (
         mode is DeleteFromGoogle.CREATED and ours
     )
     if deletes:
-        item = _unlink(facts, item_id, "left_group", Steps(delete_google=True))
+        item = unlinking(facts, item_id, "left_group", Steps(delete_google=True))
         return replace(item, action=Action.DELETE)
-    return _unlink(facts, item_id, "left_group", Steps(deselect_google=True))
+    return unlinking(facts, item_id, "left_group", Steps(deselect_google=True))
 
 
-def _unlink(facts: Facts, item_id: str, reason: str, steps: Steps) -> Item:
-    crm = steps.deselect_crm
+def unlinking(facts: Facts, item_id: str, reason: str, steps: Steps) -> Item:
+    """Return the item that ends a link, with what else is to be done."""
+    crm = steps.deselect_crm or steps.delete_crm
     google = steps.deselect_google or steps.delete_google
     return Item(
         item_id=item_id,
@@ -226,7 +250,7 @@ def _unlink(facts: Facts, item_id: str, reason: str, steps: Steps) -> Item:
         link_id=facts.link.link_id,
         crm_id=facts.link.crm_id,
         google_id=facts.link.google_id,
-        name=display_name(facts.crm_values or facts.google_values),
+        name=facts.name,
         base=facts.link.base,
         base_before=facts.link.base,
         crm_etag=facts.link.crm_etag,
@@ -242,7 +266,13 @@ def _unlink(facts: Facts, item_id: str, reason: str, steps: Steps) -> Item:
 
 
 def _kept_edits(facts: Facts, steps: Steps) -> tuple[FieldChange, ...]:
-    """Note what a deletion in Google takes away, so that it can be restored."""
+    """Note what a deletion takes away, so that it can be restored."""
+    if steps.delete_crm:
+        return tuple(
+            FieldChange(n, v, "", facts.google_values.get(n, ""), "", Winner.GOOGLE)
+            for n, v in facts.crm_values.items()
+            if v
+        )
     if not steps.delete_google:
         return ()
     kept: list[FieldChange] = []
@@ -267,7 +297,7 @@ def _update(merged: Merged, link: Link, facts: Facts, item_id: str) -> Item:
         link_id=link.link_id,
         crm_id=link.crm_id,
         google_id=link.google_id,
-        name=display_name(facts.crm_values),
+        name=facts.name,
         crm=merged.crm,
         google=merged.google,
         base=merged.base,
@@ -298,7 +328,7 @@ def _told(merged: Merged, link: Link, facts: Facts, item_id: str) -> Item | None
         link_id=link.link_id,
         crm_id=link.crm_id,
         google_id=link.google_id,
-        name=display_name(facts.crm_values),
+        name=facts.name,
         base=link.base,
         base_before=link.base,
         changes=tuple(worth),
@@ -307,7 +337,7 @@ def _told(merged: Merged, link: Link, facts: Facts, item_id: str) -> Item | None
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """Two records that are to be linked, and why."""
+    """Two records that are to be linked, why, and what people call them."""
 
     item_id: str
     link_id: str
@@ -316,6 +346,7 @@ class LinkRequest:
     google: Remote
     crm_values: Values
     google_values: Values
+    name: str = ""
 
 
 def plan_linking(
@@ -334,8 +365,9 @@ def plan_linking(
         google,
         request.crm_values,
         request.google_values,
+        name=request.name,
     )
-    context = Context(table, policy, _newest(facts))
+    context = Context(table, policy, newest(facts))
     merged = merge(None, request.crm_values, request.google_values, context)
     before = _base_at_linking(merged, request.crm_values, request.google_values)
     link = Link(
@@ -375,7 +407,13 @@ def _base_at_linking(merged: Merged, crm: Values, google: Values) -> Base:
 
 
 def plan_create(
-    item_id: str, remote: Remote, values: Values, table: FieldTable, key: str
+    item_id: str,
+    remote: Remote,
+    values: Values,
+    table: FieldTable,
+    key: str,
+    *,
+    name: str = "",
 ) -> Item:
     """Plan the creation of a record's counterpart on the other side (CON-8)."""
     target = remote.side.other
@@ -406,7 +444,7 @@ def plan_create(
         reason="no_counterpart",
         crm_id="" if is_crm else remote.remote_id,
         google_id=remote.remote_id if is_crm else "",
-        name=display_name(values),
+        name=name,
         crm=writes if is_crm else {},
         google={} if is_crm else writes,
         base=base,

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from crmsync.records import equivalence
@@ -153,3 +154,36 @@ def note_of(remote: Remote | None, name: str) -> Any:
 def series_of(remote: Remote) -> str:
     """Return the id of the series that an occurrence belongs to, or ""."""
     return str(note_of(remote, "series"))
+
+
+class Role(StrEnum):
+    """Who organises a linked activity: on the CRM's side and on Google's.
+
+    The user leads it in the CRM and organises the event (`own`, or `solo` without
+    guests), or leads it and was invited (`invited`, CAL-6), or is a member with an
+    event of their own (`separate`, CAL-10) or with a copy of the leader's (`copy`,
+    CAL-9).
+    """
+
+    OWN = "own"
+    SOLO = "solo"
+    INVITED = "invited"
+    SEPARATE = "separate"
+    COPY = "copy"
+
+    @property
+    def leads(self) -> bool:
+        """Whether the user leads the activity in the CRM."""
+        return self in {Role.OWN, Role.SOLO, Role.INVITED}
+
+    @property
+    def organizes(self) -> bool:
+        """Whether the user organises the event in Google."""
+        return self in {Role.OWN, Role.SOLO, Role.SEPARATE}
+
+
+def role_by(*, leads: bool, organizes: bool) -> Role:
+    """Return the role of somebody who leads, or not, and organises, or not."""
+    if leads:
+        return Role.OWN if organizes else Role.INVITED
+    return Role.SEPARATE if organizes else Role.COPY

@@ -57,6 +57,7 @@ FIELDS: tuple[Field, ...] = (
         1024,
         direction=FieldDirection.TO_GOOGLE,
         keeps_when_blank=True,
+        tells_edits=True,
     ),
     Field("title", "Title", "organizations.title", _TEXT, 1024),
     Field("department", "Department", "organizations.department", _TEXT, 1024),

@@ -92,6 +92,8 @@ class Link:
         has_key: our key stands in the Google record.
         sends: writes that no read has settled yet, oldest first.
         dormant: the side whose record is gone while the direction forbids to act.
+        role: of an activity: who organises it on either side (CAL-6 … CAL-11).
+        parent: of an occurrence: the CRM's id of its series.
     """
 
     link_id: str
@@ -107,6 +109,8 @@ class Link:
     has_key: bool = False
     sends: tuple[Sent, ...] = ()
     dormant: SideName | None = None
+    role: str = ""
+    parent: str = ""
 
     def remote_id(self, side: SideName) -> str:
         """Return the id of the record on one side."""

@@ -52,6 +52,7 @@ class Field:
             with a warning (CON-15: addresses, phones and web addresses).
         direction: where changes may go (CON-18: the company goes to Google only).
         keeps_when_blank: a blank on the sending side never blanks the other (CON-18).
+        tells_edits: an edit that its direction holds back is shown once (CON-18).
     """
 
     name: str
@@ -62,6 +63,7 @@ class Field:
     is_cut: bool = True
     direction: FieldDirection = FieldDirection.BOTH
     keeps_when_blank: bool = False
+    tells_edits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ def link_to_row(pair_id: str, link: Link) -> dict[str, Any]:
             for sent in link.sends
         ],
         "dormant": link.dormant.value if link.dormant else "",
+        "role": link.role,
+        "parent": link.parent,
     }
 
 
@@ -124,6 +126,8 @@ def link_from_row(row: Any) -> Link:
             for sent in row.sends
         ),
         dormant=SideName(row.dormant) if row.dormant else None,
+        role=row.role,
+        parent=row.parent,
     )
 
 
@@ -190,12 +194,20 @@ def _plan_to_json(item: Item) -> dict[str, Any]:
         "google_seen": present(item.google_seen),
         "account": item.account,
         "clean_reads": item.clean_reads,
+        **_of_activity(item),
     }
+
+
+def _of_activity(item: Item) -> dict[str, Any]:
+    found = {"role": item.role, "parent": item.parent, "guests": item.guests}
+    return {name: value for name, value in found.items() if value}
 
 
 def _steps(steps: Steps) -> dict[str, bool]:
     """Return the steps that are to be done."""
-    return {} if steps == _NO_STEPS else asdict(steps)
+    if steps == _NO_STEPS:
+        return {}
+    return {name: True for name, is_set in asdict(steps).items() if is_set}
 
 
 def _base_before(item: Item) -> dict[str, Any]:
@@ -276,6 +288,9 @@ def item_from_row(row: Any) -> Item:
         choices=choices_from_json(plan.get("choices", ())),
         key=plan.get("key", ""),
         account=plan.get("account", ""),
+        role=plan.get("role", ""),
+        parent=plan.get("parent", ""),
+        guests=plan.get("guests", 0),
         sent_at=row.sent_at,
         clean_reads=plan.get("clean_reads", 0),
         error=row.error,

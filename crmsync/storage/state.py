@@ -337,6 +337,26 @@ class SqlState:
         rows = self._rows_in(statement, t.links.c.google_id, google_ids)
         return frozenset(row.google_id for row in rows)
 
+    def children(self, crm_ids: Sequence[str]) -> Sequence[Link]:
+        """Return the links of occurrences whose series is one of these."""
+        statement = select(t.links).where(t.links.c.pair_id == self.pair_id)
+        rows = self._rows_in(statement, t.links.c.parent, crm_ids)
+        return [codec.link_from_row(row) for row in rows]
+
+    def elsewhere(self, crm_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Return the roles in which other users' links hold CRM records (CAL-25)."""
+        mine, other = t.pairs.alias("mine"), t.pairs.alias("other")
+        statement = (
+            select(t.links.c.crm_id, t.links.c.role)
+            .join(other, other.c.id == t.links.c.pair_id)
+            .join(mine, mine.c.kind == other.c.kind)
+            .where(mine.c.id == self.pair_id, other.c.id != self.pair_id)
+        )
+        found: dict[str, set[str]] = {}
+        for row in self._rows_in(statement, t.links.c.crm_id, crm_ids):
+            found.setdefault(row.crm_id, set()).add(row.role)
+        return {crm_id: frozenset(roles) for crm_id, roles in found.items()}
+
     def choices(
         self, side: SideName, ids: Sequence[str]
     ) -> Mapping[str, PersonsChoice]:

@@ -207,10 +207,14 @@ links = Table(
     Column("has_sends", Boolean, nullable=False, default=False),
     Column("sends", _Json, nullable=False, default=list),
     Column("dormant", String(8), nullable=False, default=""),
+    Column("role", String(12), nullable=False, default="", server_default=""),
+    Column("parent", _RemoteId, nullable=False, default="", server_default=""),
     UniqueConstraint("pair_id", "crm_id", name="uq_link_crm"),
     UniqueConstraint("pair_id", "google_id", name="uq_link_google"),
     Index("ix_link_page", "pair_id", "id"),
     Index("ix_link_sends", "pair_id", "has_sends", "id"),
+    Index("ix_link_parent", "pair_id", "parent"),
+    Index("ix_link_elsewhere", "crm_id", "role"),
 )
 
 staged = Table(

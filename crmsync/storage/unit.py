@@ -177,6 +177,9 @@ class UnitWriter:
             connection, [i for i in unit.items if not _is_loaded(i)], now
         )
         self._move_items(connection, [i for i in unit.items if _is_loaded(i)])
+        self._store_choices(connection, unit)
+
+    def _store_choices(self, connection: Connection, unit: Unit) -> None:
         for side, ids in by_side(unit.choices_done).items():
             for part in parts(ids):
                 connection.execute(
@@ -184,6 +187,18 @@ class UnitWriter:
                         self._of(t.choices, side), t.choices.c.remote_id.in_(part)
                     )
                 )
+        rows = [
+            {
+                "pair_id": self.pair_id,
+                "side": choice.side.value,
+                "remote_id": choice.remote_id,
+                "kind": choice.kind.value,
+                "target": choice.target,
+            }
+            for choice in unit.choices
+        ]
+        if rows:
+            self.database.upsert(connection, t.choices, rows)
 
     def _upsert_items(
         self, connection: Connection, items: Sequence[Item], now: datetime

@@ -73,6 +73,7 @@ class Row:
     extras: tuple[str, ...] = ()
     previous_ids: tuple[str, ...] = ()
     made_by_us: bool = False
+    notes: dict[str, object] = field(default_factory=dict)
 
     def copy(self) -> Row:
         return Row(
@@ -87,6 +88,7 @@ class Row:
             self.extras,
             self.previous_ids,
             self.made_by_us,
+            self.notes,
         )
 
 
@@ -225,13 +227,15 @@ class Memory:
                 is_gone=True,
                 is_selected=False,
                 stamp=f"{row.version:08d}",
+                record=row.notes,
             )
         return Remote(
             self.side,
             row.remote_id,
             str(row.version),
             dict(row.values),
-            key=row.key,
+            row.notes,
+            row.key,
             is_selected=row.selected,
             stamp=f"{row.version:08d}",
             modified_at=row.modified_at,

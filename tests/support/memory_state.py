@@ -263,6 +263,8 @@ class MemoryState:
                 tables.postponed[place] = postponed
         for place in unit.choices_done:
             tables.choices.pop(place, None)
+        for choice in unit.choices:
+            tables.choices[choice.side, choice.remote_id] = choice
 
     def _cycle_of(self, item: Item) -> str:
         """Return where an item belongs: its first cycle, unless planned again."""
@@ -410,6 +412,13 @@ class MemoryState:
 
     def shared(self, google_ids: Sequence[str]) -> frozenset[str]:
         return frozenset()
+
+    def children(self, crm_ids: Sequence[str]) -> Sequence[Link]:
+        wanted = set(crm_ids)
+        return [link for link in self.tables.links.values() if link.parent in wanted]
+
+    def elsewhere(self, crm_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        return {}
 
     def choices(
         self, side: SideName, ids: Sequence[str]

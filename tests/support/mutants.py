@@ -70,7 +70,11 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
         ),
     ),
     "delete_no_etag": (
-        ("cycle/removing.py", "    if not doomed:\n", "    if True:\n"),
+        (
+            "cycle/removing.py",
+            "return item.steps.delete_crm if is_crm else item.steps.delete_google\n",
+            "return False\n",
+        ),
     ),
     "no_key": (
         _NO_ADOPTION,
@@ -255,7 +259,8 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "extras_are_not_looked_at": (
         (
             "cycle/removing.py",
-            "has_more = bool(remote.extras) and not is_deleted_anyway",
+            "has_more = run.kind.has_label and bool(remote.extras) "
+            "and not is_deleted_anyway",
             "has_more = False",
         ),
     ),

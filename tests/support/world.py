@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from crmsync.cycle import CycleReport, Run, run_cycle
+from crmsync.cycle.kinds import CONTACTS
 from crmsync.engine.guard import Allowance, Totals, count
 from crmsync.engine.plan import Item, ItemState
 from crmsync.engine.policy import Policy
@@ -29,6 +30,9 @@ ROUNDS = 6
 
 class World:
     """Both sides, the state, and a way to run cycles with faults."""
+
+    kind = CONTACTS
+    fields = MAPPED
 
     def __init__(
         self, *, policy: Policy | None = None, delay: float = DELAY, state: Any = None
@@ -54,7 +58,7 @@ class World:
 
     def table(self) -> FieldTable:
         if self._table is None:
-            self._table = FieldTable(MAPPED, self.crm.limits)
+            self._table = FieldTable(self.fields, self.crm.limits)
         return self._table
 
     def run(
@@ -77,6 +81,7 @@ class World:
             is_dry=dry,
             carried=carried,
             is_over=lambda: is_sliced,
+            kind=self.kind,
         )
 
     # ------------------------------------------------------------ workers

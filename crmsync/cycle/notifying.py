@@ -1,0 +1,39 @@
+"""The invitation firewall: whom Google may write to because of us (CAL-20).
+
+A first cycle, a backfill and a retry tell nobody, nor does a write that guests would
+not see, or one of something that is over.
+"""
+
+from __future__ import annotations
+
+from crmsync.cycle.run import Progress, Run
+from crmsync.engine.plan import Action, Item
+from crmsync.records.activities import GUEST_FIELDS, Role, end_of
+from crmsync.records.values import Values
+
+_SHARED = frozenset({Role.OWN.value, Role.INVITED.value})
+
+
+def guests_of(run: Run, progress: Progress, item: Item, role: str) -> int:
+    """Return how many guests Google may tell of one planned item."""
+    is_new = item.action is Action.CREATE and bool(item.google)
+    if run.kind.name != "calendar" or progress.is_whole or role not in _SHARED:
+        return 0
+    if item.action is Action.RESTORE or item.sent_at or item.clean_reads:
+        return 0
+    is_seen = bool(GUEST_FIELDS.intersection(item.google)) or item.steps.delete_google
+    if not (is_new or is_seen):
+        return 0
+    now = {**item.google_seen, **item.google}
+    if _is_over(run, now) and _is_over(run, item.google_seen or now):
+        return 0
+    return len(_guests(item.google_seen) | _guests(now))
+
+
+def _guests(values: Values) -> set[str]:
+    return set(values.get("attendees", "").splitlines()) - {""}
+
+
+def _is_over(run: Run, values: Values) -> bool:
+    end = end_of(values)
+    return end is not None and not values.get("recurrence") and end < run.clock.now()

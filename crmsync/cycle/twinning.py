@@ -1,0 +1,390 @@
+"""Pairing activities and to-dos without a link: link, create, wait (CAL-2, TSK-1).
+
+A record is known by our key, else by a colleague's marker (CAL-26), else by being equal
+in what people would recognise it by. An occurrence is known by its series and slot and
+waits until its series is linked. Nothing here asks a person: what is not equal is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from crmsync.cycle.notifying import guests_of
+from crmsync.cycle.pairing import key_for
+from crmsync.cycle.planning import Plan
+from crmsync.cycle.run import Progress, Run, pages
+from crmsync.engine.activities import creating, match_key, narrowed, task_match_key
+from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
+from crmsync.engine.reconcile import LinkRequest, plan_create, plan_linking
+from crmsync.ports import ChoiceKind, PersonsChoice, Unit
+from crmsync.records.activities import (
+    DECLINED,
+    Role,
+    end_of,
+    note_of,
+    role_by,
+    series_of,
+)
+from crmsync.records.remote import Link, Remote
+from crmsync.records.values import FieldTable, SideName, Values
+
+
+def activity_keys(run: Run, remote: Remote) -> tuple[str, ...]:
+    """Return by what the directory finds an event: equality, slot, marker."""
+    values = run.values(remote)
+    slot, marker = values.get("slot", ""), str(note_of(remote, "marker"))
+    if slot:
+        return (_slot_key(series_of(remote), slot),)
+    key = match_key(values, run.table)
+    found = (f"a:{key}" if key else "", f"m:{marker}" if marker else "")
+    return tuple(item for item in found if item)
+
+
+def task_keys(run: Run, remote: Remote) -> tuple[str, ...]:
+    """Return by what the directory finds a task."""
+    key = task_match_key(run.values(remote), run.table)
+    return (f"t:{key}",) if key else ()
+
+
+def _slot_key(series: str, slot: str) -> str:
+    return f"s:{series}|{slot}"
+
+
+def pair_activities(run: Run, side: SideName, progress: Progress, plan: Plan) -> None:
+    """Plan all unlinked activities of one side."""
+    for page in _pages(run, side):
+        _Activities(run, side, page, progress, plan).plan_page()
+
+
+def pair_tasks(run: Run, side: SideName, progress: Progress, plan: Plan) -> None:
+    """Plan all unlinked to-dos of one side."""
+    for page in _pages(run, side):
+        _Page(run, side, page, progress, plan).plan_page()
+
+
+def _pages(run: Run, side: SideName) -> Sequence[Sequence[Remote]]:
+    may = run.policy.writes_google if side is SideName.CRM else run.policy.writes_crm
+    if not may:
+        return ()
+
+    def load(after: str, limit: int) -> Sequence[Remote]:
+        return run.state.unlinked(side, after, limit)
+
+    return pages(load, lambda remote: remote.remote_id)  # type: ignore[return-value]  # read once, in order
+
+
+class Later(Exception):
+    """The record has to wait; it stays staged."""
+
+
+class Never(Exception):
+    """The record is not synchronised; it is looked at again when it changes."""
+
+
+@dataclass(slots=True)
+class _Page:
+    """One page of unlinked to-dos, and what becomes of them."""
+
+    run: Run
+    side: SideName
+    page: Sequence[Remote]
+    progress: Progress
+    plan: Plan
+    choices: Mapping[str, PersonsChoice] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def plan_page(self) -> None:
+        """Decide about each record, then store the items at once."""
+        run, side = self.run, self.side
+        ids = [remote.remote_id for remote in self.page]
+        planned = run.state.planned(side, ids)
+        self.choices = run.state.choices(side, ids)
+        self.prepare(ids)
+        items: list[Item] = []
+        never: list[tuple[SideName, str]] = []
+        for remote in self.page:
+            place = (side, remote.remote_id)
+            if remote.remote_id in planned or place in self.progress.waiting:
+                continue
+            try:
+                item = self.decided(remote, run.values(remote))
+            except Never:
+                never.append(place)
+                continue
+            except Later:
+                continue
+            items.append(item)
+            if item.state is ItemState.SKIPPED:
+                never.append(place)
+            self.plan.add(item)
+        run.state.commit(Unit(items=tuple(items), unstage=tuple(never)))
+
+    def prepare(self, ids: Sequence[str]) -> None:
+        """Look up what all records of the page need."""
+
+    # ------------------------------------------------------------ deciding
+
+    def decided(self, remote: Remote, values: Values) -> Item:
+        """Return the item of one record.
+
+        Raises:
+            Later, Never: see there.
+        """
+        self.check(remote, values)
+        other = self.by_key(remote) or self.twin(remote, values)
+        if other is not None:
+            return self.linked(remote, *other)
+        return self.created(remote, values)
+
+    def check(self, remote: Remote, values: Values) -> None:
+        """Leave out what is not synchronised."""
+        chosen = self.choices.get(remote.remote_id)
+        if chosen is not None and chosen.kind is ChoiceKind.IGNORE:
+            raise Never
+
+    def by_key(self, remote: Remote) -> tuple[Remote, str] | None:
+        """Return the record that our key in this one names, if it is free."""
+        origin = self.run.origin_of(remote.key)
+        if not origin:
+            return None
+        found = self.free(self.side.other, origin)
+        if found is not None:
+            ignored = self.run.state.choices(self.side.other, [origin])
+            if origin in ignored and ignored[origin].kind is ChoiceKind.IGNORE:
+                return None
+        return (found, "key") if found is not None else None
+
+    def twin(self, remote: Remote, values: Values) -> tuple[Remote, str] | None:
+        """Return an equal record of Google's; the CRM's records look first."""
+        if self.side is SideName.GOOGLE:
+            return None
+        own, equal = f"o:{remote.remote_id}", self.run.kind.keys(self.run, remote)
+        found = self.run.state.directory_find([own, *equal])
+        for key in (own, *equal):
+            for google_id in sorted(found.get(key, ())):
+                twin = self.free(SideName.GOOGLE, google_id)
+                if twin is not None and self.may_link(remote, twin):
+                    return twin, "key" if key == own else "twin"
+        return None
+
+    def may_link(self, remote: Remote, twin: Remote) -> bool:
+        """Whether two records may be linked although no key says so."""
+        chosen = self.run.state.choices(twin.side, [twin.remote_id])
+        mark = chosen.get(twin.remote_id)
+        return mark is None or mark.kind is not ChoiceKind.IGNORE
+
+    def free(self, side: SideName, remote_id: str) -> Remote | None:
+        """Return a live record that has no link and no plan, or None."""
+        state = self.run.state
+        if remote_id in self.taken or state.links_by(side, [remote_id]):
+            return None
+        if state.planned(side, [remote_id]):
+            return None
+        staged = state.staged(side, [remote_id]).get(remote_id)
+        remote = staged or self.run.side(side).fetch([remote_id])[remote_id]
+        return None if remote.is_gone or not remote.is_selected else remote
+
+    # ------------------------------------------------------------ items
+
+    def role(self, crm: Remote | None, google: Remote | None) -> str:
+        """Return the role of a new link; to-dos have none."""
+        return ""
+
+    def fields(self, role: str) -> FieldTable:
+        """Return the fields of a link in this role."""
+        return self.run.table
+
+    def new_fields(self, role: str) -> FieldTable:
+        """Return the fields that a new counterpart gets."""
+        return self.run.table
+
+    def linked(self, remote: Remote, other: Remote, reason: str) -> Item:
+        """Plan a link of two records that are there."""
+        run = self.run
+        self.taken.add(other.remote_id)
+        is_crm = self.side is SideName.CRM
+        crm, google = (remote, other) if is_crm else (other, remote)
+        crm_values, google_values = run.values(crm), run.values(google)
+        role = self.role(crm, google)
+        request = LinkRequest(
+            run.ids.new(),
+            run.ids.new(),
+            reason,
+            crm,
+            google,
+            crm_values,
+            google_values,
+            run.kind.display_name(crm_values),
+        )
+        item, _ = plan_linking(request, self.fields(role), run.policy)
+        return replace(item, key=key_for(run, crm, google), role=role)
+
+    def created(
+        self,
+        remote: Remote,
+        values: Values,
+        *,
+        role: str = "",
+        parent: Link | None = None,
+    ) -> Item:
+        """Plan a create, or plan an earlier one again, word for word."""
+        run = self.run
+        earlier = self.progress.resend.get((self.side, remote.remote_id))
+        if earlier is not None:
+            return replace(earlier, state=ItemState.PLANNED, reason="no_counterpart")
+        item = plan_create(
+            run.ids.new(),
+            remote,
+            values,
+            self.new_fields(role),
+            run.new_key(remote.remote_id),
+            name=run.kind.display_name(values),
+        )
+        if not item.crm and not item.google:
+            return self.skipped(item, "nothing_mapped")
+        series = parent.remote_id(self.side.other) if parent is not None else ""
+        of = parent.crm_id if parent is not None else ""
+        item = replace(item, role=role, parent=of, account=series)
+        return replace(item, guests=guests_of(run, self.progress, item, role))
+
+    def skipped(self, item: Item, reason: str) -> Item:
+        """Tell of a record that is left out."""
+        return replace(
+            item,
+            action=Action.SKIP,
+            direction=ItemDirection.NONE,
+            state=ItemState.SKIPPED,
+            reason=reason,
+        )
+
+
+@dataclass(slots=True)
+class _Activities(_Page):
+    """One page of unlinked activities: leaders, members, copies, occurrences."""
+
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def prepare(self, ids: Sequence[str]) -> None:
+        if self.side is SideName.CRM:
+            self.roles = self.run.state.elsewhere(ids)
+
+    def check(self, remote: Remote, values: Values) -> None:
+        _Page.check(self, remote, values)
+        leads = bool(note_of(remote, "organizer"))
+        if values.get("answer") == DECLINED and not leads:
+            raise Never
+        if self._is_over(values):
+            raise Never
+
+    def _is_over(self, values: Values) -> bool:
+        if self.run.since is None or values.get("recurrence") or values.get("slot"):
+            return False
+        end = end_of(values)
+        return end is not None and end < self.run.since
+
+    def decided(self, remote: Remote, values: Values) -> Item:
+        self.check(remote, values)
+        odd = str(note_of(remote, "odd"))
+        if odd:
+            return self._odd(remote, values, odd)
+        chosen = self.choices.get(remote.remote_id)
+        if chosen is not None and chosen.kind is ChoiceKind.ALONE:
+            return self.created(remote, values, role=Role.SOLO.value)
+        if values.get("slot"):
+            return self._occurrence(remote, values)
+        if chosen is not None and chosen.kind is ChoiceKind.NEW:
+            return self.created(remote, values, role=self._new_role(remote))
+        other = self._copy(remote) or self.by_key(remote) or self.twin(remote, values)
+        if other is not None:
+            return self.linked(remote, *other)
+        return self.created(remote, values, role=self._new_role(remote))
+
+    def _odd(self, remote: Remote, values: Values, why: str) -> Item:
+        item = self.created(remote, values, role=Role.OWN.value)
+        error = {
+            "code": "odd",
+            "message": why,
+            "next_step": "Change it there, and it is looked at again.",
+        }
+        return replace(self.skipped(item, "odd"), error=error, crm={}, google={})
+
+    def _copy(self, remote: Remote) -> tuple[Remote, str] | None:
+        """Return the other half of a colleague's activity (CAL-9, CAL-26)."""
+        if self.side is SideName.GOOGLE:
+            marker = str(note_of(remote, "marker"))
+            if not marker:
+                return None
+            found = self.free(SideName.CRM, marker)
+            if found is None:
+                raise Never
+            return found, "colleagues_copy"
+        hits = self.run.state.directory_find([f"m:{remote.remote_id}"])
+        for google_id in sorted(i for ids in hits.values() for i in ids):
+            copy = self.free(SideName.GOOGLE, google_id)
+            if copy is not None:
+                return copy, "colleagues_copy"
+        return None
+
+    def _new_role(self, remote: Remote) -> str:
+        """Return the role of a new counterpart (CAL-9, CAL-10, CAL-25)."""
+        leads = bool(note_of(remote, "organizer"))
+        if self.side is SideName.GOOGLE:
+            return role_by(leads=True, organizes=leads).value
+        is_separate = Role.SEPARATE.value in self.roles.get(remote.remote_id, ())
+        if leads:
+            return Role.SEPARATE.value if is_separate else Role.OWN.value
+        if note_of(remote, "leader_syncs") and not is_separate:
+            raise Later  # the leader's event will bring a copy
+        return Role.SEPARATE.value
+
+    def _occurrence(self, remote: Remote, values: Values) -> Item:
+        parent = self._parent(remote)
+        role = Role(parent.role) if parent.role else Role.OWN
+        if self.side is SideName.CRM:
+            key = _slot_key(parent.google_id, values["slot"])
+            found = self.run.state.directory_find([key]).get(key, ())
+            for google_id in sorted(found):
+                twin = self.free(SideName.GOOGLE, google_id)
+                if twin is not None:
+                    item = self.linked(remote, twin, "same_occurrence")
+                    return replace(item, parent=parent.crm_id, role=role.value)
+        if role is Role.COPY:
+            raise Later  # the leader's cycle makes the other half
+        is_anothers = role is (
+            Role.INVITED if self.side is SideName.CRM else Role.SEPARATE
+        )
+        if is_anothers:
+            # Who changes one occurrence of another's series gets it as their own.
+            if values.get("cancelled"):
+                raise Never
+            single = Role.SOLO if self.side is SideName.CRM else Role.OWN
+            return self.created(remote, {**values, "slot": ""}, role=single.value)
+        return self.created(remote, values, role=role.value, parent=parent)
+
+    def _parent(self, remote: Remote) -> Link:
+        """Return the link of an occurrence's series.
+
+        Raises:
+            Later: if the series is about to be linked.
+            Never: if it is not synchronised.
+        """
+        series = series_of(remote)
+        found = self.run.state.links_by(self.side, [series])
+        if series in found:
+            return found[series]
+        if self.run.state.staged(self.side, [series]):
+            self.progress.parked += 1
+            raise Later
+        raise Never
+
+    def role(self, crm: Remote | None, google: Remote | None) -> str:
+        leads = bool(note_of(crm, "organizer"))
+        organizes = bool(note_of(google, "organizer"))
+        return role_by(leads=leads, organizes=organizes).value
+
+    def fields(self, role: str) -> FieldTable:
+        return narrowed(self.run.table, Role(role))
+
+    def new_fields(self, role: str) -> FieldTable:
+        return creating(self.run.table, Role(role))

@@ -1,0 +1,355 @@
+"""Deciding about linked activities: leaders, members, forks, completion (CAL-4 … 14).
+
+Pure, and built on the merge of single fields: who may change what is said by the role
+of the link, as a narrower table of fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from crmsync.engine.fit import cut
+from crmsync.engine.merge import FieldChange, Winner
+from crmsync.engine.plan import Action, Item, Steps, direction_of
+from crmsync.engine.policy import MemberEdit, Policy
+from crmsync.engine.reconcile import (
+    Facts,
+    Reconciled,
+    dormant,
+    reconcile_fields,
+    unlinking,
+)
+from crmsync.records.activities import DECLINED, Role, note_of, role_by
+from crmsync.records.recurrence import canonical_rule
+from crmsync.records.remote import Base
+from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
+
+_NOT_FOR_GUESTS = frozenset({"visibility", "context"})
+_DROPPED: Mapping[Role, frozenset[str]] = {
+    Role.OWN: frozenset({"answer"}),
+    Role.SOLO: frozenset({"answer", "attendees", "slot"}),
+    Role.SEPARATE: frozenset({"answer", "attendees"}),
+    Role.INVITED: _NOT_FOR_GUESTS,
+}
+
+
+def narrowed(table: FieldTable, role: Role) -> FieldTable:
+    """Return the fields that a user in this role synchronises, and which way."""
+    if role is Role.COPY:
+        fields = tuple(field for field in table.fields if field.name == "answer")
+    else:
+        dropped = _DROPPED[role]
+        fields = tuple(field for field in table.fields if field.name not in dropped)
+    if role is Role.INVITED:
+        # Only the organiser changes an event; what a guest owns is the answer.
+        fields = tuple(
+            field
+            if field.name == "answer"
+            else replace(field, direction=FieldDirection.TO_CRM)
+            for field in fields
+        )
+    return replace(table, fields=fields)
+
+
+def role_of(facts: Facts) -> Role:
+    """Return the role of a link, by what its two records say now."""
+    known = Role(facts.link.role) if facts.link.role else Role.OWN
+    leads, organizes = known.leads, known.organizes
+    if facts.crm is not None and not facts.is_out(SideName.CRM):
+        leads = bool(note_of(facts.crm, "organizer"))
+    if facts.google is not None and not facts.is_out(SideName.GOOGLE):
+        organizes = bool(note_of(facts.google, "organizer"))
+    if (leads, organizes) == (known.leads, known.organizes):
+        return known
+    if known is Role.SEPARATE and organizes:
+        return known  # fixed at its first write (CAL-25)
+    return role_by(leads=leads, organizes=organizes)
+
+
+def reconcile_activity(
+    facts: Facts, table: FieldTable, policy: Policy, item_id: str
+) -> Reconciled:
+    """Decide about one linked activity; see `reconcile`."""
+    role = role_of(facts)
+    facts = replace(facts, link=replace(facts.link, role=role.value))
+    if facts.is_orphan:
+        item = unlinking(facts, item_id, "series_ended", Steps())
+        return Reconciled(item, facts.link)
+    fields = narrowed(table, role)
+    left = _left(facts, role, fields, policy, item_id)
+    if left is not None:
+        return left
+    edited = _edited_by_member(facts, role, fields, policy, item_id)
+    if edited is not None:
+        return edited
+    forced = _edit_of_cancelled(facts, fields)
+    return reconcile_fields(facts, fields, policy, item_id, forced=forced)
+
+
+def _is_edited(facts: Facts, side: SideName, table: FieldTable) -> bool:
+    """Whether a side shows other values than both agreed on."""
+    remote = facts.remote(side)
+    if remote is None or remote.is_gone:
+        return False
+    return not table.are_same(facts.values(side), facts.link.base.of(side))
+
+
+def _edit_of_cancelled(facts: Facts, table: FieldTable) -> SideName | None:
+    """Return the side that edited an occurrence which the other one cancelled."""
+    if "cancelled" not in table.names:
+        return None
+    for side in SideName:
+        mine, others = facts.values(side), facts.values(side.other)
+        was = facts.link.base.of(side.other).get("cancelled", "")
+        is_cancelled = bool(others.get("cancelled")) and not was
+        if (
+            is_cancelled
+            and not mine.get("cancelled")
+            and _is_edited(facts, side, table)
+        ):
+            return side
+    return None
+
+
+# ------------------------------------------------------------------ what left
+
+
+def _left(
+    facts: Facts, role: Role, table: FieldTable, policy: Policy, item_id: str
+) -> Reconciled | None:
+    crm_out, google_out = facts.is_out(SideName.CRM), facts.is_out(SideName.GOOGLE)
+    if crm_out and google_out:
+        item = unlinking(facts, item_id, "gone_on_both", Steps())
+        return Reconciled(item, facts.link)
+    if crm_out:
+        if not policy.writes_google:
+            return dormant(facts, SideName.CRM)
+        return Reconciled(_left_crm(facts, role, table, item_id), facts.link)
+    if google_out:
+        if not policy.writes_crm:
+            return dormant(facts, SideName.GOOGLE)
+        item = _left_google(facts, role, table, policy, item_id)
+        return Reconciled(item, facts.link)
+    return None
+
+
+def _left_crm(facts: Facts, role: Role, table: FieldTable, item_id: str) -> Item:
+    is_gone = facts.is_gone(SideName.CRM)
+    reason = "deleted_in_crm" if is_gone else "no_member"
+    if note_of(facts.crm, "done"):
+        return _completed(facts, role, item_id)
+    if role is Role.COPY or _is_occurrence(facts):
+        # The leader's cycle, or the series, does what is to be done in Google.
+        return unlinking(facts, item_id, reason, Steps())
+    if role is Role.INVITED:
+        if not is_gone:
+            return unlinking(facts, item_id, reason, Steps(ignore_google=True))
+        return _ending(facts, item_id, "declined_in_crm", google={"answer": DECLINED})
+    if is_gone and role is not Role.SEPARATE:
+        kept = edit_beats_delete(facts, SideName.GOOGLE, table, item_id)
+        if kept is not None:
+            return kept
+    return deleting(facts, item_id, reason, Steps(delete_google=True))
+
+
+def _left_google(
+    facts: Facts, role: Role, table: FieldTable, policy: Policy, item_id: str
+) -> Item:
+    if _is_occurrence(facts):
+        return unlinking(facts, item_id, "deleted_in_google", Steps())
+    if not role.leads:
+        # Only the leader's deletion removes everyone's; anybody else declines (CAL-4).
+        return _ending(facts, item_id, "declined_in_google", crm={"answer": DECLINED})
+    if role is Role.INVITED:
+        if policy.member_edit is MemberEdit.FORK and _is_forking(facts, table):
+            return _forked_in_crm(facts, item_id)
+    else:
+        kept = edit_beats_delete(facts, SideName.CRM, table, item_id)
+        if kept is not None:
+            return kept
+    return deleting(facts, item_id, "deleted_in_google", Steps(delete_crm=True))
+
+
+def _is_occurrence(facts: Facts) -> bool:
+    return bool(facts.link.parent)
+
+
+def deleting(facts: Facts, item_id: str, reason: str, steps: Steps) -> Item:
+    """Return the item that deletes the other record and ends the link (CAL-4)."""
+    return replace(unlinking(facts, item_id, reason, steps), action=Action.DELETE)
+
+
+def edit_beats_delete(
+    facts: Facts, survivor: SideName, table: FieldTable, item_id: str
+) -> Item | None:
+    """Keep what was edited on one side and deleted on the other (ENG-11)."""
+    if not _is_edited(facts, survivor, table):
+        return None
+    is_crm = survivor is SideName.CRM
+    steps = Steps(restage_crm=is_crm, restage_google=not is_crm)
+    base, now = facts.link.base.of(survivor), facts.values(survivor)
+    changes = tuple(
+        FieldChange(
+            name,
+            now.get(name, "") if is_crm else "",
+            now.get(name, ""),
+            "" if is_crm else now.get(name, ""),
+            now.get(name, ""),
+            Winner(survivor.value),
+            "",
+            survivor.other,
+        )
+        for name in table.names
+        if not table.is_same(name, now.get(name, ""), base.get(name, ""))
+    )
+    item = unlinking(facts, item_id, "edit_beats_delete", steps)
+    return replace(item, changes=changes)
+
+
+def _ending(
+    facts: Facts,
+    item_id: str,
+    reason: str,
+    *,
+    crm: Values | None = None,
+    google: Values | None = None,
+    steps: Steps | None = None,
+) -> Item:
+    """Return an item that writes a last word on one side and ends the link."""
+    crm = _new(crm or {}, facts.crm_values)
+    google = _new(google or {}, facts.google_values)
+    steps = replace(steps or Steps(), unlink=True)
+    item = unlinking(facts, item_id, reason, steps)
+    if not crm and not google:
+        return item
+    base = facts.link.base
+    return replace(
+        item,
+        action=Action.UPDATE,
+        direction=direction_of(bool(crm), bool(google)),
+        crm=crm,
+        google=google,
+        base=Base({**base.crm, **crm}, {**base.google, **google}),
+        changes=tuple(
+            FieldChange(
+                name,
+                facts.crm_values.get(name, ""),
+                crm.get(name, facts.crm_values.get(name, "")),
+                facts.google_values.get(name, ""),
+                google.get(name, facts.google_values.get(name, "")),
+            )
+            for name in {**crm, **google}
+        ),
+    )
+
+
+def _new(wanted: Values, shown: Values) -> Values:
+    return {n: v for n, v in wanted.items() if shown.get(n, "") != v}
+
+
+def _completed(facts: Facts, role: Role, item_id: str) -> Item:
+    """End the link of a completed activity; its event gets asterisks (CAL-14)."""
+    steps = Steps(ignore_google=True)
+    subject = facts.google_values.get("subject", "")
+    if not role.organizes or (subject.startswith("*") and subject.endswith("*")):
+        return _ending(facts, item_id, "completed", steps=steps)
+    starred = {"subject": f"*{subject}*"}
+    return _ending(facts, item_id, "completed", google=starred, steps=steps)
+
+
+# ------------------------------------------------------------------ members' edits
+
+
+def _is_forking(facts: Facts, table: FieldTable) -> bool:
+    """Whether the CRM's record shows an edit that the organiser did not make."""
+    remote = facts.crm
+    if remote is None or facts.is_out(SideName.CRM):
+        return False
+    base = facts.link.base.crm
+    return any(
+        not table.is_same(name, facts.crm_values.get(name, ""), base.get(name, ""))
+        and not table.is_same(
+            name, facts.crm_values.get(name, ""), facts.google_values.get(name, "")
+        )
+        for name in table.names
+        if name not in {"answer", "attendees"}
+    )
+
+
+def _forked_in_crm(facts: Facts, item_id: str) -> Item:
+    steps = Steps(ignore_google=True, alone=True, restage_crm=True)
+    return unlinking(facts, item_id, "forked_in_crm", steps)
+
+
+def _edited_by_member(
+    facts: Facts, role: Role, table: FieldTable, policy: Policy, item_id: str
+) -> Reconciled | None:
+    """Decide about an edit by somebody who does not organise it (CAL-8, CAL-11)."""
+    mode = policy.member_edit
+    if role is Role.INVITED and policy.writes_google and _is_forking(facts, table):
+        if mode is MemberEdit.FORK:
+            return Reconciled(_forked_in_crm(facts, item_id), facts.link)
+        return _proposed(facts, table, policy, item_id, SideName.GOOGLE)
+    edited = role is Role.SEPARATE and _is_edited(facts, SideName.GOOGLE, table)
+    if edited and policy.writes_crm:
+        if mode is MemberEdit.FORK:
+            steps = Steps(
+                ignore_crm=not policy.keeps_original,
+                restage_crm=policy.keeps_original,
+                restage_google=True,
+                alone=True,
+            )
+            item = unlinking(facts, item_id, "forked_in_google", steps)
+            return Reconciled(item, facts.link)
+        if mode is MemberEdit.PROPOSE:
+            return _proposed(facts, table, policy, item_id, SideName.CRM)
+    return None
+
+
+def _proposed(
+    facts: Facts, table: FieldTable, policy: Policy, item_id: str, original: SideName
+) -> Reconciled:
+    """Return the member's copy to the original; the edit is kept as a losing value."""
+    result = reconcile_fields(facts, table, policy, item_id, forced=original)
+    if result.item is None:
+        return result
+    return replace(result, item=replace(result.item, reason="proposed"))
+
+
+def creating(table: FieldTable, role: Role) -> FieldTable:
+    """Return the fields that a new counterpart gets."""
+    fields = narrowed(table, role)
+    if role is not Role.INVITED:
+        return fields
+    # Whether it is private decides the type of the new activity (CAL-3).
+    return replace(fields, fields=(*fields.fields, table["visibility"]))
+
+
+def match_key(values: Values, table: FieldTable) -> str:
+    """Return the one key by which activities are linked (CAL-2); "" matches nothing.
+
+    Regarding at the CRM's length, start and duration; series by their rule, too.
+    """
+    start = values.get("start", "")
+    if not start or values.get("slot"):
+        return ""
+    parts = (
+        _short("subject", values, table),
+        table.canonical("start", start),
+        values.get("duration", ""),
+        canonical_rule(values.get("recurrence", "")),
+    )
+    return "\x1f".join(parts)
+
+
+def task_match_key(values: Values, table: FieldTable) -> str:
+    """Return the one key by which to-dos are linked (TSK-1); "" matches nothing."""
+    title = _short("title", values, table)
+    return f"{title}\x1f{values.get('due', '')[:10]}" if title else ""
+
+
+def _short(name: str, values: Values, table: FieldTable) -> str:
+    """Return a text in canonical form at the CRM's length."""
+    value, limit = values.get(name, ""), table.crm_limits.get(name)
+    return table.canonical(name, value if limit is None else cut(value, limit))

@@ -1,1 +1,0 @@
-"""Calendar API v3: calendars, events, copies of guests (contract section 5)."""
