@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_24_link_roles"
-down_revision = "2026_11_24_installation_number"
+down_revision = "2026_11_24_activities"
 branch_labels = None
 depends_on = None
 
