@@ -24,10 +24,14 @@ from sandbox.discovery import (
     overridden,
 )
 from sandbox.errors import ApiError, invalid, missing_scope, page
+from sandbox.events.routes import Events
+from sandbox.events.state import Env as EventsEnv
 from sandbox.faults import AFTER, Faults, proxy_page, status_error
 from sandbox.journal import Entry, Journal
+from sandbox.legacy import as_legacy
 from sandbox.messages import Json, Request, Response, json_response
 from sandbox.oauth.routes import OAuth
+from sandbox.oauth.state import Token
 from sandbox.oauth.tokens import authenticate, bearer
 from sandbox.partial import BadSelection, parse, select
 from sandbox.people.context import Context
@@ -54,7 +58,12 @@ class Sandbox:
         self.oauth.scopes = known_scopes()
         env = Env(self.clock, self.store, self.switches, self.accounts.profile_of)
         self.people = People(env)
-        self.routes = Routes([Api("people", "v1"), Api("oauth2", "v2")])
+        self.events = Events(
+            EventsEnv(self.clock, self.store, self.switches, self.accounts)
+        )
+        self.routes = Routes(
+            [Api("people", "v1"), Api("oauth2", "v2"), Api("calendar", "v3")]
+        )
         self.control = Control(self)
         self._fixed = self.oauth.routes()
 
@@ -108,12 +117,12 @@ class Sandbox:
             time.sleep(seconds)
             return None
         if kind == "status":
-            return status_error(action).response()
+            return status_error(action, request.path).response()
         if kind == "html":
             return proxy_page(action)
         response = self._route(request) if kind in AFTER else Response()
         if request.in_batch:
-            return status_error({"error": "UNAVAILABLE"}).response()
+            return status_error({"code": 503}, request.path).response()
         response.hold = seconds if kind.startswith("hang") else 0.0
         response.cut = "close" if "close" in kind or "hang" in kind else kind
         if response.cut == "reset_after":
@@ -125,7 +134,7 @@ class Sandbox:
         found = self.routes.find(request.method, unquote(request.path))
         if fixed is not None:
             return self._call_fixed(request, fixed, found)
-        if found is not None and self.people.handles(found[1].id):
+        if found is not None and self._handles(found[1].id):
             request.route = found[1].id
             return self._call(request, *found)
         if self._is_batch(request):
@@ -133,6 +142,9 @@ class Sandbox:
             return batch.run(request, self.handle)
         text = f"The requested URL <code>{_escaped(request.path)}</code> was not found."
         return page(404, text)
+
+    def _handles(self, method_id: str) -> bool:
+        return self.people.handles(method_id) or self.events.handles(method_id)
 
     def _is_batch(self, request: Request) -> bool:
         """Exactly /batch or /batch/<api>/<version>; a batch holds no batch."""
@@ -163,7 +175,8 @@ class Sandbox:
         try:
             return self._checked_call(request, api, method, (names, pretty))
         except ApiError as error:
-            return error.response(pretty=pretty)
+            refusal = as_legacy(error) if api.is_legacy else error
+            return refusal.response(pretty=pretty)
 
     def _checked_call(
         self,
@@ -181,6 +194,27 @@ class Sandbox:
         scopes = frozenset(token.scopes)
         if method.scopes and not scopes & method.scopes:
             raise missing_scope(method.service, method.rpc)
+        answer: Any
+        if self.events.handles(method.id):
+            caller = (token.account, token.project, scopes)
+            answer = self.events.call(method, request, caller, (params, body))
+        else:
+            shape = (pretty, tree is not None)
+            answer = self._people_call(request, method, (token, params, body), shape)
+        if isinstance(answer, Response):
+            return answer
+        if tree is not None:
+            answer = select(answer, tree)
+        return json_response(answer, pretty=pretty)
+
+    def _people_call(
+        self,
+        request: Request,
+        method: Method,
+        given: tuple[Token, Json, Json],
+        shape: tuple[bool, bool],
+    ) -> Json:
+        token, params, body = given
         account = self.accounts.get(token.account)
         context = Context(
             book=self.people.book(token.account),
@@ -190,13 +224,10 @@ class Sandbox:
             project=token.project,
             now=self.clock.now(),
             me=account.person() if account else {},
-            pretty=pretty,
-            selected=tree is not None,
+            pretty=shape[0],
+            selected=shape[1],
         )
-        answer: Any = self.people.call(method, context, scopes)
-        if tree is not None:
-            answer = select(answer, tree)
-        return json_response(answer, pretty=pretty)
+        return self.people.call(method, context, frozenset(token.scopes))
 
 
 def _selection(api: Api, method: Method, params: Json) -> Json | None:

@@ -15,6 +15,7 @@ from sandbox.errors import ApiError, invalid
 from sandbox.messages import Request, Response
 
 LIMIT = 100
+LIMITS = {"/batch/calendar/v3": 1000}  # contract 0.5
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
 _REQUEST_LINE = re.compile(r"([A-Z]+) (\S+)(?: HTTP/\d\.\d)?\Z")
 _random = SystemRandom()
@@ -62,8 +63,9 @@ def _parts(outer: Request) -> list[tuple[Request | Response, str]]:
     sections = [c for c in chunks[1:] if not c.startswith(b"--")]
     if not sections:
         raise invalid("Failed to parse batch request, error: 0 items.")
-    if len(sections) > LIMIT:
-        raise invalid(f"The batch request has more than {LIMIT} parts.")
+    limit = LIMITS.get(outer.path, LIMIT)
+    if len(sections) > limit:
+        raise invalid(f"The batch request has more than {limit} parts.")
     return [_section(outer, section) for section in sections]
 
 

@@ -13,6 +13,7 @@ from random import SystemRandom
 from typing import Any
 
 from sandbox.errors import HTTP_OF, ApiError, error_info, page
+from sandbox.legacy import NAMED, fault_error, is_legacy
 from sandbox.messages import Request, Response
 
 BEFORE = {"status", "close_before", "reset", "hang", "html", "delay"}
@@ -181,7 +182,7 @@ def _checked(rule_id: int, wanted: dict[str, Any]) -> Rule:
     if action.get("type") not in BEFORE | AFTER:
         raise ValueError(f"unknown action {action.get('type')!r}")
     if action["type"] == "status":
-        status_error(action)
+        _check_status(action)
     nth = match.get("nth", [])
     numbers = {int(n) for n in (nth if isinstance(nth, list) else [nth])}
     try:
@@ -191,8 +192,19 @@ def _checked(rule_id: int, wanted: dict[str, Any]) -> Rule:
     return Rule(rule_id, match, action, pattern, numbers=numbers)
 
 
-def status_error(action: dict[str, Any]) -> ApiError:
+def _check_status(action: dict[str, Any]) -> None:
+    """One of the two shapes must know the refusal."""
+    if action.get("error") not in NAMED:
+        try:
+            status_error(action)
+        except ValueError:
+            fault_error(action)
+
+
+def status_error(action: dict[str, Any], path: str = "") -> ApiError:
     """The refusal a status action asks for, by name or by code."""
+    if is_legacy(path):
+        return fault_error(action)
     name = action.get("error")
     if name in _NAMED:
         status, message, reason = _NAMED[name]

@@ -29,8 +29,9 @@ def snake(name: str) -> str:
 
 
 class Schemas:
-    def __init__(self, schemas: dict[str, Json]) -> None:
+    def __init__(self, schemas: dict[str, Json], *, keeps_nulls: bool = False) -> None:
         self.schemas = schemas
+        self._keeps_nulls = keeps_nulls  # a null in a PATCH deletes (contract 1.2)
         self._checkers: dict[str, Checker] = {}
 
     def checker(self, name: str) -> Checker:
@@ -94,6 +95,7 @@ class Schemas:
         }
         free = spec.get("additionalProperties")
         rest = self._of(free) if free else None
+        keeps_nulls = self._keeps_nulls
         silent = {
             prop
             for prop, (below, _) in known.items()
@@ -116,6 +118,8 @@ class Schemas:
                     wrong.append((where, _unknown(prop, where)))
                     continue
                 if given is None:
+                    if keeps_nulls and prop not in silent:
+                        cleaned[prop] = None
                     continue
                 below = snake(prop) if not where else f"{where}.{snake(prop)}"
                 result = checker(given, below, wrong)

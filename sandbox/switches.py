@@ -44,6 +44,30 @@ class Switches:
     write_quota_executes: bool = False  # 2.4 [M]: 429 after the write was done
     fbs_budget: int = 0  # 4.9: writes per six hours; 0 is no limit
     retry_after: int = 0  # 2.4: seconds in a Retry-After header; 0 is none
+    # --- calendar: events and their copies
+    copy_delay: float = 0.0  # seconds until guests' copies and answers arrive
+    conference_delay: float = 1.0  # 5.1: pending until then
+    undelete: bool = False  # 5.5: status=confirmed brings a deleted event back
+    reimport: str = "duplicate"  # 5.5; or update
+    put_keeps_conference: bool = False  # 5.1: a PUT without the version wipes it
+    refuse_times_on_insert: bool = True  # 5.1: created or updated on an insert
+    added_answers_reset: bool = True  # 5.1: guests come without an answer
+    reminders_in_feed: bool = False  # 5.1: true: they move the etag and the feed
+    long_properties: str = "drop"  # 5.3 [M]; or refuse
+    description_limit: int = 8192  # 5.1: the limit exists, the value is unknown
+    # --- calendar: lists and tokens
+    property_filter: str = "or"  # 0.6; or and
+    tombstone_details: bool = False  # 5.4.3: deleted events as more than an id
+    tombstone_days: float = 30.0  # 5.4.3: lists show deleted events so long
+    calendar_token_days: float = 0.0  # section 3: unspecified; 0 is no limit
+    updated_min_days: float = 30.0  # 2.2
+    window_limits_incremental: bool = False  # section 12
+    # --- calendar: quotas
+    calendar_requests_per_minute: int = 600  # 5.7: per user
+    calendar_project_requests_per_minute: int = 10_000  # 5.7
+    calendar_rate_error: str = "403"  # 2.2; or user (403), 429
+    event_creations_budget: int = 0  # 5.7: per account in six hours; 0 is no limit
+    invitations_budget: int = 0  # 5.7: to strangers; 0 is no limit
     # --- OAuth
     consent: str = "page"  # or auto
     oauth_testing: bool = False  # 3.6: refresh tokens live seven days

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 import orjson
 
 from sandbox.control.hand import Hand
+from sandbox.control.hand_events import EventsHand
 from sandbox.control.panel import Panel
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.load.loader import load_text
@@ -28,10 +29,15 @@ class Control:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._hand = Hand(sandbox)
+        self._events = EventsHand(sandbox)
         self._panel = Panel(sandbox, self._hand)
         self._table = [
             (method, re.compile("/_sandbox" + path), action)
-            for method, path, action in [*self._general(), *self._by_account()]
+            for method, path, action in [
+                *self._general(),
+                *self._by_account(),
+                *self._calendar_table(),
+            ]
         ]
 
     def handle(self, request: Request) -> Response:
@@ -88,7 +94,9 @@ class Control:
             ("POST", "/expire", self._expire),
             ("POST", "/settle", self._settle),
             ("POST", "/keys/rotate", lambda _q, _b: {"kid": box.oauth.keys.rotate()}),
-            ("POST", "/quotas/reset", lambda _q, _b: box.people.quotas.reset()),
+            ("POST", "/quotas/reset", self._reset_quotas),
+            ("GET", "/notifications", self._notifications),
+            ("DELETE", "/notifications", self._forget_notifications),
         ]
 
     def _by_account(self) -> list[tuple[str, str, Action]]:
@@ -107,6 +115,25 @@ class Control:
             ("POST", groups, hand.create_group),
             ("PATCH", group, hand.rename_group),
             ("DELETE", group, hand.delete_group),
+        ]
+
+    def _calendar_table(self) -> list[tuple[str, str, Action]]:
+        hand = self._events
+        events, calendars = _ACCOUNT + "/events", _ACCOUNT + "/calendars"
+        one, calendar = events + "/(?P<id>[^/]+)", calendars + "/(?P<id>[^/]+)"
+        return [
+            ("GET", events, hand.list),
+            ("POST", events, hand.create),
+            ("GET", one, hand.get),
+            ("PATCH", one, hand.edit),
+            ("DELETE", one, hand.delete),
+            ("POST", one + "/answer", hand.answer),
+            ("POST", one + "/move", hand.move),
+            ("POST", one + "/split", hand.split),
+            ("GET", calendars, hand.calendars),
+            ("POST", calendars, hand.new_calendar),
+            ("PATCH", calendar, hand.edit_calendar),
+            ("POST", calendar + "/share", hand.share),
         ]
 
     # ------------------------------------------------------------ actions
@@ -195,15 +222,36 @@ class Control:
             return {"tokens": count}
         if body["what"] != "sync":
             raise invalid("what is access or sync")
+        desk = self._sandbox.events.desk
         for email in self._emails(body):
             self._sandbox.people.book(email).kill_tokens()
+            with desk.turn():
+                for shelf in list(desk.shelves.values()):
+                    if shelf.info.owner == email:
+                        desk.kill_tokens(shelf)
         return {}
+
+    def _reset_quotas(self, _query: dict[str, str], _body: Json) -> None:
+        self._sandbox.people.quotas.reset()
+        self._sandbox.events.quotas.reset()
+
+    def _notifications(self, query: dict[str, str], _body: Json) -> Json:
+        """The mails that Google would have sent."""
+        with self._sandbox.events.desk.turn():
+            return {"notifications": self._sandbox.events.desk.mails.find(query)}
+
+    def _forget_notifications(self, query: dict[str, str], _body: Json) -> Json:
+        with self._sandbox.events.desk.turn():
+            account = query.get("account")
+            return {"forgotten": self._sandbox.events.desk.clear_mails(account)}
 
     def _settle(self, _query: dict[str, str], body: Json) -> None:
         for email in self._emails(body):
             book = self._sandbox.people.book(email)
             with book.lock:
                 book.settle()
+        with self._sandbox.events.desk.turn():
+            self._sandbox.events.desk.settle()
 
     def _load(self, query: dict[str, str], body: Json) -> Json:
         account = self._account(query["email"])

@@ -30,6 +30,8 @@ Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTACTS = "https://www.googleapis.com/auth/contacts"
+CALENDAR = "https://www.googleapis.com/auth/calendar"
+TASKS = "https://www.googleapis.com/auth/tasks"
 CLIENT_ID = "demo.apps.sandbox.example"
 CLIENT_SECRET = "sandbox-client-secret"
 CALLBACK = "http://127.0.0.1:5000/oauth/callback"
@@ -298,6 +300,66 @@ class SandboxServer:
         """Contact groups by name."""
         listed = self.control("GET", f"/accounts/{account}/groups")["groups"]
         return {group["name"]: group for group in listed}
+
+    # ------------------------------------------------------------ the calendar
+
+    def events(self, account: str, **query: str) -> list[Json]:
+        """Events as stored; calendar, expand and deleted may be given."""
+        path = f"/accounts/{account}/events"
+        return list(self.control("GET", path, **query)["events"])
+
+    def create_event(self, account: str, event: Json, **query: str) -> Json:
+        """An event made by hand; with a strange organizer it is an invitation."""
+        path = f"/accounts/{account}/events"
+        return dict(self.control("POST", path, event, **query)["events"][0])
+
+    def event(self, account: str, event_id: str, **query: str) -> Json:
+        return dict(
+            self.control("GET", f"/accounts/{account}/events/{event_id}", **query)
+        )
+
+    def edit_event(
+        self, account: str, event_id: str, patch: Json, **query: str
+    ) -> Json:
+        path = f"/accounts/{account}/events/{event_id}"
+        return dict(self.control("PATCH", path, patch, **query))
+
+    def delete_event(self, account: str, event_id: str, **query: str) -> None:
+        self.control("DELETE", f"/accounts/{account}/events/{event_id}", **query)
+
+    def answer_event(
+        self, account: str, event_id: str, answer: str, **query: str
+    ) -> Json:
+        path = f"/accounts/{account}/events/{event_id}/answer"
+        return dict(self.control("POST", path, {"answer": answer}, **query))
+
+    def move_event(self, account: str, event_id: str, start: Json, end: Json) -> Json:
+        path = f"/accounts/{account}/events/{event_id}/move"
+        return self._json("POST", path, {"start": start, "end": end})
+
+    def split_event(self, account: str, event_id: str, at: str, **edit: Any) -> Json:
+        """ "This and following": `at` is the occurrence's id."""
+        path = f"/accounts/{account}/events/{event_id}/split"
+        return self._json("POST", path, {"at": at, **edit})
+
+    def new_calendar(self, account: str, summary: str) -> Json:
+        path = f"/accounts/{account}/calendars"
+        return self._json("POST", path, {"summary": summary})
+
+    def set_zone(self, account: str, zone: str, calendar: str = "primary") -> None:
+        path = f"/accounts/{account}/calendars/{calendar}"
+        self.control("PATCH", path, {"timeZone": zone})
+
+    def share_calendar(self, owner: str, calendar: str, guest: str, role: str) -> None:
+        path = f"/accounts/{owner}/calendars/{calendar}/share"
+        self.control("POST", path, {"account": guest, "role": role})
+
+    def notifications(self, **wanted: str) -> list[Json]:
+        """Mails that Google would have sent: account, kind, recipient, event."""
+        return list(self.control("GET", "/notifications", **wanted)["notifications"])
+
+    def forget_notifications(self) -> None:
+        self.control("DELETE", "/notifications")
 
     # ------------------------------------------------------------ consent
 

@@ -31,12 +31,13 @@ def validator(name: str, version: str, schema: str) -> Any:
 
 @lru_cache(maxsize=8)
 def responses(name: str, version: str) -> dict[str, str]:
-    """{method id: the schema of its answer}."""
+    """{method id: the schema of its answer}; a method without one answers 204."""
     found: dict[str, str] = {}
 
     def walk(resource: Json) -> None:
         for method in resource.get("methods", {}).values():
-            found[method["id"]] = method["response"]["$ref"]
+            if "response" in method:
+                found[method["id"]] = method["response"]["$ref"]
         for below in resource.get("resources", {}).values():
             walk(below)
 
@@ -95,6 +96,36 @@ ERROR = jsonschema_rs.validator_for(
                         "type": "array",
                         "minItems": 1,
                         "items": {"type": "object", "required": ["@type"]},
+                    },
+                },
+            }
+        },
+    }
+)
+
+
+LEGACY_ERROR = jsonschema_rs.validator_for(
+    {
+        "type": "object",
+        "required": ["error"],
+        "additionalProperties": False,
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["code", "message", "errors"],
+                "additionalProperties": False,
+                "properties": {
+                    "code": {"type": "integer"},
+                    "message": {"type": "string", "minLength": 1},
+                    "status": {"type": "string", "pattern": "^[A-Z_]+$"},
+                    "details": {"type": "array", "minItems": 1},
+                    "errors": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["domain", "reason", "message"],
+                        },
                     },
                 },
             }

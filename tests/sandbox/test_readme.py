@@ -14,7 +14,7 @@ README = (ROOT / "sandbox" / "README.md").read_text(encoding="utf-8")
 def test_each_point_has_a_test_and_each_test_a_point() -> None:
     promised = set(re.findall(r"^\| ([A-Z]-\d+) \|", README, re.M))
     named: set[str] = set()
-    for file in (ROOT / "tests" / "sandbox").glob("test_*.py"):
+    for file in (ROOT / "tests" / "sandbox").rglob("test_*.py"):
         for marks in re.findall(r"mark\.point\(([^)]*)\)", file.read_text("utf-8")):
             named |= set(re.findall(r"[A-Z]-\d+", marks))
 

@@ -1,0 +1,1 @@
+"""Calendar API v3: calendars, events, copies of guests (contract section 5)."""
