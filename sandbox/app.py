@@ -39,6 +39,8 @@ from sandbox.people.routes import People
 from sandbox.people.state import Env
 from sandbox.store import Store
 from sandbox.switches import Switches
+from sandbox.tasks.routes import Tasks
+from sandbox.tasks.state import Env as TasksEnv
 
 _SECRET = re.compile(r"((?:access_token|oauth_token|token)=)[^&]*")
 _BATCH = re.compile(r"/batch(?:/([a-z0-9]+/v\d+))?\Z")
@@ -61,9 +63,14 @@ class Sandbox:
         self.events = Events(
             EventsEnv(self.clock, self.store, self.switches, self.accounts)
         )
-        self.routes = Routes(
-            [Api("people", "v1"), Api("oauth2", "v2"), Api("calendar", "v3")]
+        self.tasks = Tasks(TasksEnv(self.clock, self.store, self.switches))
+        served = (
+            ("people", "v1"),
+            ("oauth2", "v2"),
+            ("calendar", "v3"),
+            ("tasks", "v1"),
         )
+        self.routes = Routes([Api(*names) for names in served])
         self.control = Control(self)
         self._fixed = self.oauth.routes()
 
@@ -144,7 +151,8 @@ class Sandbox:
         return page(404, text)
 
     def _handles(self, method_id: str) -> bool:
-        return self.people.handles(method_id) or self.events.handles(method_id)
+        services = (self.people, self.events, self.tasks)
+        return any(service.handles(method_id) for service in services)
 
     def _is_batch(self, request: Request) -> bool:
         """Exactly /batch or /batch/<api>/<version>; a batch holds no batch."""
@@ -195,9 +203,10 @@ class Sandbox:
         if method.scopes and not scopes & method.scopes:
             raise missing_scope(method.service, method.rpc)
         answer: Any
-        if self.events.handles(method.id):
+        service = self.events if self.events.handles(method.id) else self.tasks
+        if service.handles(method.id):
             caller = (token.account, token.project, scopes)
-            answer = self.events.call(method, request, caller, (params, body))
+            answer = service.call(method, request, caller, (params, body))
         else:
             shape = (pretty, tree is not None)
             answer = self._people_call(request, method, (token, params, body), shape)

@@ -68,6 +68,21 @@ class Switches:
     calendar_rate_error: str = "403"  # 2.2; or user (403), 429
     event_creations_budget: int = 0  # 5.7: per account in six hours; 0 is no limit
     invitations_budget: int = 0  # 5.7: to strangers; 0 is no limit
+    # --- tasks
+    old_tasklist_pages: bool = False  # 6.1: 20 lists a page, 100 at most
+    task_put_needs_id: bool = True  # 6.5 [M]
+    dead_tasks: str = "missing"  # 6.5 [M]: 404 for writes; or tolerated
+    reopening_clears_completed: bool = False  # 6.2 [M]
+    tasks_updated_min_inclusive: bool = False  # 6.4.2
+    tasks_same_updated: float = 0.0  # 11.23: edits so close share one `updated`
+    tasklist_updated_follows: bool = False  # section 12: edits of tasks move a list's
+    task_tombstone_days: float = 30.0  # 6.4.6 [M]
+    move_keeps_task_id: bool = False  # section 12
+    tasks_per_list: int = 20_000  # 6.2: not hidden ones
+    tasks_in_all: int = 100_000  # 6.2
+    subtasks_per_task: int = 2_000  # 6.2
+    task_lists: int = 2_000  # 6.1
+    tasks_per_day: int = 50_000  # 6.6: requests of all users; 0 is no limit
     # --- OAuth
     consent: str = "page"  # or auto
     oauth_testing: bool = False  # 3.6: refresh tokens live seven days

@@ -12,6 +12,7 @@ import orjson
 
 from sandbox.control.hand import Hand
 from sandbox.control.hand_events import EventsHand
+from sandbox.control.hand_tasks import TasksHand
 from sandbox.control.panel import Panel
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.load.loader import load_text
@@ -30,6 +31,7 @@ class Control:
         self._sandbox = sandbox
         self._hand = Hand(sandbox)
         self._events = EventsHand(sandbox)
+        self._tasks = TasksHand(sandbox)
         self._panel = Panel(sandbox, self._hand)
         self._table = [
             (method, re.compile("/_sandbox" + path), action)
@@ -37,6 +39,7 @@ class Control:
                 *self._general(),
                 *self._by_account(),
                 *self._calendar_table(),
+                *self._tasks_table(),
             ]
         ]
 
@@ -134,6 +137,24 @@ class Control:
             ("POST", calendars, hand.new_calendar),
             ("PATCH", calendar, hand.edit_calendar),
             ("POST", calendar + "/share", hand.share),
+        ]
+
+    def _tasks_table(self) -> list[tuple[str, str, Action]]:
+        hand = self._tasks
+        tasks, lists = _ACCOUNT + "/tasks", _ACCOUNT + "/tasklists"
+        one, one_list = tasks + "/(?P<id>[^/]+)", lists + "/(?P<id>[^/]+)"
+        return [
+            ("GET", tasks, hand.list),
+            ("POST", tasks, hand.create),
+            ("POST", tasks + "/clear", hand.clear),
+            ("GET", one, hand.get),
+            ("PATCH", one, hand.edit),
+            ("DELETE", one, hand.delete),
+            ("POST", one + "/(?P<what>[a-z]+)", hand.act),
+            ("GET", lists, hand.lists),
+            ("POST", lists, hand.new_list),
+            ("PATCH", one_list, hand.edit_list),
+            ("DELETE", one_list, hand.delete_list),
         ]
 
     # ------------------------------------------------------------ actions
@@ -234,6 +255,7 @@ class Control:
     def _reset_quotas(self, _query: dict[str, str], _body: Json) -> None:
         self._sandbox.people.quotas.reset()
         self._sandbox.events.quotas.reset()
+        self._sandbox.tasks.reset_quotas()
 
     def _notifications(self, query: dict[str, str], _body: Json) -> Json:
         """The mails that Google would have sent."""

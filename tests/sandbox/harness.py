@@ -361,6 +361,42 @@ class SandboxServer:
     def forget_notifications(self) -> None:
         self.control("DELETE", "/notifications")
 
+    # ------------------------------------------------------------ tasks
+
+    def tasks(self, account: str, **query: str) -> list[Json]:
+        """Tasks of a list (`list`), hidden ones too; `deleted="true"` adds the dead."""
+        path = f"/accounts/{account}/tasks"
+        return list(self.control("GET", path, **query)["tasks"])
+
+    def create_task(self, account: str, task: Json, **query: str) -> Json:
+        """A task by hand; every (days), assigned and links may be given."""
+        path = f"/accounts/{account}/tasks"
+        return dict(self.control("POST", path, task, **query)["tasks"][0])
+
+    def edit_task(self, account: str, task_id: str, patch: Json) -> Json:
+        return self._json("PATCH", f"/accounts/{account}/tasks/{task_id}", patch)
+
+    def delete_task(self, account: str, task_id: str) -> None:
+        self.control("DELETE", f"/accounts/{account}/tasks/{task_id}")
+
+    def act_on_task(
+        self, account: str, task_id: str, what: str, /, **body: Any
+    ) -> Json:
+        """Complete (in the app, which hides it), reopen, move (list, parent, …)."""
+        path = f"/accounts/{account}/tasks/{task_id}/{what}"
+        return self._json("POST", path, body)
+
+    def clear_tasks(self, account: str, task_list: str = "@default") -> None:
+        path = f"/accounts/{account}/tasks/clear"
+        self.control("POST", path, {}, list=task_list)
+
+    def tasklists(self, account: str) -> list[Json]:
+        path = f"/accounts/{account}/tasklists"
+        return list(self.control("GET", path)["tasklists"])
+
+    def new_tasklist(self, account: str, title: str) -> Json:
+        return self._json("POST", f"/accounts/{account}/tasklists", {"title": title})
+
     # ------------------------------------------------------------ consent
 
     def consent(

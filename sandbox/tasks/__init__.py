@@ -1,0 +1,1 @@
+"""Tasks API v1: task lists and tasks (contract section 6)."""
