@@ -25,6 +25,7 @@ class Call:
     query: dict[str, list[str]]
     raw: bytes
     bearer: str
+    headers: dict[str, str] = field(default_factory=dict)
 
     def form(self) -> dict[str, str]:
         sent = parse_qs(self.raw.decode("utf-8", "replace"), keep_blank_values=True)
@@ -169,7 +170,8 @@ class Handler(BaseHTTPRequestHandler):
             method, query, raw = "GET", query | sent, b""
         bearer = self.headers.get("Authorization", "")
         path = unquote(parts.path)
-        call = Call(self.server.role, method, path, query, raw, bearer)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        call = Call(self.server.role, method, path, query, raw, bearer, headers)
         answer = self.server.service.answer(call)
         if answer is None:
             self.close_connection = True

@@ -7,6 +7,7 @@ It raises our errors, so `execute()` never raises the library's `HttpError`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import httplib2
@@ -98,33 +99,44 @@ class GoogleHttp:
         info.pop("content-encoding", None)
         return httplib2.Response(info), answer.body
 
+    def post(
+        self, uri: str, body: bytes, headers: Mapping[str, str], *, is_repeatable: bool
+    ) -> Answer:
+        """Send a POST that says itself whether a repeat does no harm: a batch of reads.
+
+        Raises:
+            CrmSyncError: as `request`.
+        """
+        call = Call("POST", uri, headers, body, self._api, is_repeatable or None)
+        return self._with_token(call)
+
+    def renew(self) -> None:
+        """Get another token: Google refused the present one in part of a batch.
+
+        Raises:
+            ReconnectNeeded: the grant is dead.
+            Retryable: it could not be refreshed just now.
+        """
+        self._tokens.renewed(self._tokens.token())
+
     def _authorised(
         self, uri: str, method: str, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
+        return self._with_token(Call(method, uri, headers, body, api=self._api))
+
+    def _with_token(self, call: Call) -> Answer:
         token = self._tokens.token()
         try:
-            return self._send(uri, method, body, headers, token)
+            return self._send(call, token)
         except ReconnectNeeded:
             # A refused request was not executed: it may be sent again, once.
             fresh = self._tokens.renewed(token)
-        return self._send(uri, method, body, headers, fresh)
+        return self._send(call, fresh)
 
-    def _send(
-        self,
-        uri: str,
-        method: str,
-        body: bytes | None,
-        headers: dict[str, str],
-        token: str,
-    ) -> Answer:
-        call = Call(
-            method,
-            uri,
-            {**headers, "authorization": f"Bearer {token}"},
-            body,
-            api=self._api,
-        )
-        return self.transport.send(call, self._judge, counter=self.counter)
+    def _send(self, call: Call, token: str) -> Answer:
+        headers = {**call.headers, "authorization": f"Bearer {token}"}
+        whole = replace(call, headers=headers)
+        return self.transport.send(whole, self._judge, counter=self.counter)
 
     def close(self) -> None:
         """Do nothing: the transport is shared."""

@@ -43,6 +43,12 @@ PARKED_SECONDS = 300.0
 MINUTE_SECONDS = 60.0
 """Per-minute quotas slide: a full minute is always enough."""
 
+PARKED_HOURS = 7200.0
+"""The same for a calendar: an anti-abuse limit, "hours, not seconds" (2.2)."""
+
+NOT_ORGANIZER = "not_organizer"
+"""Code of the error that says that only an event's organiser may do that."""
+
 CONTACTS_FULL = "contacts_full"
 """Code of the error that stops all creates: 25,000 contacts, trash included."""
 
@@ -53,6 +59,27 @@ _SCOPE = frozenset(
     {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientScopes"}
 )
 _API_OFF = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
+_PLAIN: Mapping[str, tuple[str, str]] = {
+    "forbiddenForNonOrganizer": (
+        "Only the organiser of this event can change that.",
+        NOT_ORGANIZER,
+    ),
+    "cannotChangeOrganizer": (
+        "Google does not let the organiser of this event be changed.",
+        NOT_ORGANIZER,
+    ),
+    "cannotChangeOrganizerOfInstance": (
+        "Google does not let the organiser of one occurrence be changed.",
+        NOT_ORGANIZER,
+    ),
+    "eventTypeRestriction": (
+        "Google lets nobody change this kind of event from outside, as with birthdays "
+        "and events from Gmail.",
+        "event_type",
+    ),
+}
+"""What people read instead of Google's sentence, and the error's code."""
+
 _BY_STATUS: Mapping[int, type[CrmSyncError]] = {
     401: ReconnectNeeded,
     404: NotFound,
@@ -124,10 +151,15 @@ class GoogleJudge:
         aborted_passes: 409 `ABORTED` means that another write of the account was
             under way (4.6). Gmail says the same of a label's name that is taken: its
             judge turns this off.
+        conflict_passes: 409 `conflict` of a batch's part means that another part was
+            under way (1.3). People says the same of a label's name that is taken.
+        parked_seconds: the first wait after the account's own budget is used up.
     """
 
     repeats_refused_writes: bool = True
     aborted_passes: bool = True
+    conflict_passes: bool = False
+    parked_seconds: float = PARKED_SECONDS
 
     def __call__(self, call: Call, answer: Answer) -> Verdict:
         """Return the verdict on an answer."""
@@ -139,14 +171,23 @@ class GoogleJudge:
             error = ProviderDown(fault.sentence, retry_after=wait)
             return Verdict(error, Again.UNLESS_WRITTEN)
         may = call.may_repeat or self.repeats_refused_writes
-        if fault.status == 409 and fault.rpc == "ABORTED" and self.aborted_passes:
+        if fault.status == 409 and self._passes(fault):
             aborted = ProviderDown(fault.sentence, retry_after=wait)
             return Verdict(aborted, Again.ALWAYS if may else Again.NEVER)
-        limited = _rate(fault, wait)
+        limited = _rate(fault, wait, self.parked_seconds)
         if limited is not None:
             is_passing = limited.retry_after is None or wait is not None
             return Verdict(limited, Again.ALWAYS if may and is_passing else Again.NEVER)
         return Verdict(_refusal(call, fault))
+
+    def _passes(self, fault: Fault) -> bool:
+        """Whether a conflict is with another write that is under way."""
+        is_aborted = fault.rpc == "ABORTED" and self.aborted_passes
+        return is_aborted or ("conflict" in fault.reasons and self.conflict_passes)
+
+
+CALENDAR_JUDGE = GoogleJudge(conflict_passes=True, parked_seconds=PARKED_HOURS)
+TASKS_JUDGE = GoogleJudge(conflict_passes=True)
 
 
 def _check_body(call: Call, answer: Answer) -> Verdict:
@@ -163,7 +204,7 @@ def _check_body(call: Call, answer: Answer) -> Verdict:
     return FINE
 
 
-def _rate(fault: Fault, wait: float | None) -> RateLimited | None:
+def _rate(fault: Fault, wait: float | None, parked: float) -> RateLimited | None:
     """Return the limit that an answer speaks of; None if it speaks of none.
 
     A limit of the account itself asks for minutes to hours; one per minute asks for
@@ -174,7 +215,7 @@ def _rate(fault: Fault, wait: float | None) -> RateLimited | None:
     is_account = bool(fault.reasons & _ACCOUNT) or "FBS" in fault.message
     is_account = is_account or (fault.has_quota_detail and not fault.reasons & _RATE)
     if is_account and (fault.status == 429 or fault.reasons & _ACCOUNT):
-        seconds = max(wait or 0.0, PARKED_SECONDS)
+        seconds = max(wait or 0.0, parked)
         return RateLimited(fault.sentence, retry_after=seconds)
     if fault.status == 429 or fault.reasons & _RATE:
         return RateLimited(fault.sentence, retry_after=wait)
@@ -188,6 +229,11 @@ def _refusal(call: Call, fault: Fault) -> CrmSyncError:
         full = InvalidRecord(sentence, code=CONTACTS_FULL)
         full.next_step = "Delete contacts in Google, or empty its trash; none fits in."
         return full
+    for reason in sorted(fault.reasons & _PLAIN.keys()):
+        plain, code = _PLAIN[reason]
+        return InvalidRecord(plain, code=code)
+    if fault.status == 410 and "deleted" in fault.reasons:
+        return NotFound(sentence)
     if fault.reasons & _EXPIRED or _EXPIRED_TEXT in fault.message.casefold():
         return CursorExpired(sentence)
     if fault.status == 403:

@@ -72,7 +72,9 @@ def new_event(record: NewRecord, event_id: str, reading: Reading) -> Body:
 def needs_fresh(edit: Edit, reading: Reading) -> bool:
     """Whether an edit can be written only on top of the event as it is now."""
     is_veiled = reading.private_events != "full" and bool(edit.seen.get("visibility"))
-    return not edit.etag or is_veiled or not _NEEDS_FRESH.isdisjoint(edit.values)
+    if not edit.values or not edit.etag or is_veiled:
+        return True
+    return not _NEEDS_FRESH.isdisjoint(edit.values)
 
 
 def patch_of(edit: Edit, fresh: Wire | None, reading: Reading) -> Body:

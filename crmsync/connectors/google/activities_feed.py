@@ -1,0 +1,265 @@
+"""The feed of a calendar: all events of a window, or what changed (5.4).
+
+The window bounds full reads and rolls daily: what has come into it since is read along
+with the changes, for Google shows as a change only what somebody edited (CAL-19).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import orjson
+
+from crmsync.connectors.google.events import LIST_FIELDS, PAGE_SIZE, TYPES, EventsApi
+from crmsync.connectors.google.mapping.activities import (
+    Reading,
+    event_to_remote,
+    keeps_to_itself,
+)
+from crmsync.connectors.google.mapping.when import read_when, stamp
+from crmsync.connectors.google.multipart import Wire
+from crmsync.errors import CollectionGone, CursorExpired, NotFound, ProtocolBroken
+from crmsync.ports import Clock, Page
+from crmsync.records.remote import Remote
+
+SOONEST = timedelta(days=7)
+SPREAD_SECONDS = 86_400
+"""A full read comes every 7 to 8 days, though no token's end is known: whether the
+first read's window keeps limiting later changes is not (contract, section 12)."""
+
+AGAIN_SECONDS = 2.0
+"""Google's own page asks to look twice before a calendar is gone (2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What full reads show, in whole days."""
+
+    past_days: int = 30
+    future_days: int = 365
+
+    def since(self, day: date) -> datetime:
+        """Return the first instant on a day's look."""
+        return datetime.combine(day - timedelta(days=self.past_days), time(), UTC)
+
+    def until(self, day: date) -> datetime:
+        """Return the first instant after."""
+        ahead = timedelta(days=self.future_days + 1)
+        return datetime.combine(day + ahead, time(), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the next incremental read starts.
+
+    Attributes:
+        token: Google's sync token.
+        calendar: the calendar that it belongs to.
+        day: until when the window was read.
+        full_at: when the full read began that it goes back to, in seconds.
+        params: fingerprint of what is listed and how it is read.
+    """
+
+    token: str
+    calendar: str
+    day: str
+    full_at: float
+    params: str
+
+    def to_text(self) -> str:
+        """Return the cursor as the cycle keeps it."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> Cursor:
+        """Read what `to_text` returned.
+
+        Raises:
+            CursorExpired: it is no cursor of ours.
+        """
+        try:
+            whole = orjson.loads(text)
+            found = cls(
+                str(whole["token"]),
+                str(whole["calendar"]),
+                str(whole["day"]),
+                float(whole["full_at"]),
+                str(whole["params"]),
+            )
+            date.fromisoformat(found.day)
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            raise CursorExpired("The cursor of Google's calendar is damaged.") from None
+        return found
+
+
+class Feed:
+    """Reads one calendar page by page."""
+
+    def __init__(
+        self,
+        api: EventsApi,
+        clock: Clock,
+        window: Window,
+        reading: Reading,
+        *,
+        sleep: Callable[[float], None],
+    ):
+        """Prepare.
+
+        Args:
+            api: the calendar.
+            clock: tells the day and the age of a cursor.
+            window: what full reads show.
+            reading: what events are read with.
+            sleep: waits before a calendar is looked for a second time.
+        """
+        self._api = api
+        self._clock = clock
+        self._window = window
+        self._reading = reading
+        self._sleep = sleep
+        digest = hashlib.blake2b(reading.own.encode(), digest_size=4).digest()
+        jitter = int.from_bytes(digest) % SPREAD_SECONDS
+        self._longest = SOONEST + timedelta(seconds=jitter)
+        self._params = _fingerprint(window, reading)
+
+    def read(self, text: str | None) -> Iterator[Page]:
+        """Yield pages; see `ports.Side.read`.
+
+        Raises:
+            CursorExpired: read again without a cursor.
+            CollectionGone: the calendar is deleted, or not shared any more.
+        """
+        now = self._clock.now()
+        if text is None:
+            yield from self._full(now)
+        else:
+            cursor = self._checked(text, now)
+            yield from self._rolled_in(cursor, now)
+            yield from self._changes(cursor, now)
+
+    def _checked(self, text: str, now: datetime) -> Cursor:
+        cursor = Cursor.from_text(text)
+        is_same = cursor.params == self._params
+        if not is_same or cursor.calendar != self._api.calendar_id:
+            raise CursorExpired("The calendar, or what is read of it, has changed.")
+        age = now.timestamp() - cursor.full_at
+        if not 0 <= age <= self._longest.total_seconds():
+            raise CursorExpired("The last full read is too long ago.")
+        return cursor
+
+    def _full(self, now: datetime) -> Iterator[Page]:
+        day = now.date()
+        first, end = self._window.since(day), self._window.until(day)
+        bounds = {"timeMin": stamp(first), "timeMax": stamp(end)}
+        token = ""
+        for page in self._pages(bounds):
+            token = str(page.get("nextSyncToken") or "")
+            events = [e for e in _events(page) if not _is_outside(e, first, end)]
+            yield self._page(events, token, now.timestamp(), day)
+
+    def _rolled_in(self, cursor: Cursor, now: datetime) -> Iterator[Page]:
+        """Yield what came into the window as days went by; without a cursor."""
+        first = self._window.until(date.fromisoformat(cursor.day))
+        end = self._window.until(now.date())
+        if end <= first:
+            return
+        bounds = {"timeMin": stamp(first), "timeMax": stamp(end)}
+        for page in self._pages(bounds):
+            yield Page(self._records(_events(page)))
+
+    def _changes(self, cursor: Cursor, now: datetime) -> Iterator[Page]:
+        day = max(date.fromisoformat(cursor.day), now.date())
+        try:
+            for page in self._pages({"syncToken": cursor.token}):
+                token = str(page.get("nextSyncToken") or "")
+                if not token and not page.get("nextPageToken"):
+                    token = cursor.token
+                yield self._page(_events(page), token, cursor.full_at, day)
+        except ProtocolBroken as error:
+            # Google says 400 in more than one way to a token that it does not want.
+            raise CursorExpired(error.message) from error
+
+    def _page(self, events: list[Wire], token: str, full_at: float, day: date) -> Page:
+        records = self._records(events)
+        if not token:
+            return Page(records)
+        calendar = self._api.calendar_id
+        cursor = Cursor(token, calendar, day.isoformat(), full_at, self._params)
+        return Page(records, cursor.to_text())
+
+    def _pages(self, params: Mapping[str, str]) -> Iterator[Wire]:
+        """Yield pages to the last one; one without events may have a next one."""
+        tokens: dict[str, str] = {}
+        while True:
+            page = self._one({**params, **tokens}, is_first=not tokens)
+            following = str(page.get("nextPageToken") or "")
+            if following:
+                page = {**page, "nextSyncToken": ""}
+            yield page
+            if not following:
+                return
+            tokens = {"pageToken": following}
+
+    def _one(self, params: Mapping[str, str], *, is_first: bool) -> Wire:
+        try:
+            return self._api.page(params)
+        except NotFound as error:
+            if not is_first:
+                raise ProtocolBroken(error.message) from error
+        except CursorExpired as error:
+            if "syncToken" in params:
+                raise
+            raise ProtocolBroken(error.message) from error
+        self._sleep(AGAIN_SECONDS)
+        try:
+            return self._api.page(params)
+        except NotFound:
+            raise CollectionGone(
+                "Google does not find the calendar: it was deleted, or it is not "
+                "shared with this account any more.",
+                next_step="Choose a calendar in Options.",
+            ) from None
+
+    def _records(self, events: list[Wire]) -> tuple[Remote, ...]:
+        is_skipping = self._reading.private_events == "skip"
+        return tuple(
+            event_to_remote(event, self._reading)
+            for event in events
+            if not (is_skipping and keeps_to_itself(event, self._reading))
+        )
+
+
+def _fingerprint(window: Window, reading: Reading) -> str:
+    """Return the fingerprint of what must not change along with a sync token."""
+    text = f"{LIST_FIELDS}|{TYPES}|{PAGE_SIZE}|{window}|{reading.private_events}"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _events(page: Wire) -> list[dict[str, Any]]:
+    """Return a page's events; an empty listing may have no such key at all."""
+    found = page.get("items") or []
+    if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
+        raise ProtocolBroken("Google's listing of events is malformed.")
+    return found
+
+
+def _is_outside(event: Wire, first: datetime, end: datetime) -> bool:
+    """Whether a single event lies outside the window; Google shows some (5.4.9)."""
+    if event.get("recurrence") or event.get("recurringEventId"):
+        return False
+    when = read_when(event)
+    if not when.start or event.get("status") == "cancelled":
+        return False
+    begin = datetime.fromisoformat(when.start)
+    begin = begin if begin.tzinfo else begin.replace(tzinfo=UTC)
+    slack = timedelta(days=2)  # a date is a whole day, somewhere on earth
+    try:
+        last = begin + timedelta(minutes=when.minutes)
+        return begin >= end + slack or last <= first - slack
+    except OverflowError:
+        return True
