@@ -15,7 +15,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from crm import activitystore, feed
-from crm.activityfields import ANSWERS, FIELDS, LIMITS, TODO, completed
+from crm.activityfields import (
+    ANSWERS,
+    CALENDAR_TYPES,
+    FIELDS,
+    LIMITS,
+    TODO,
+    completed,
+)
 from crm.activityrows import (
     ActivityEdit,
     ActivityRow,
@@ -209,6 +216,9 @@ def _edited(old: ActivityRow, edit: ActivityEdit) -> ActivityRow:
         is_undated = old.is_undated and "start" not in edit.changes
     if is_cancelled and old.parent_id is None:
         raise BadValue("activity", "is no occurrence of a series; delete it instead")
+    wanted = edit.changes.get("type", old.type)
+    if wanted != old.type and not {wanted, old.type} <= CALENDAR_TYPES:
+        raise BadValue("type", f"cannot be changed from {old.type} to {wanted}")
     if old.parent_id is not None and edit.changes.get("recurrence"):
         raise BadValue("recurrence", "belongs to the series, not to one occurrence")
     changes = {n: v for n, v in edit.changes.items() if old.values.get(n) != v}
@@ -219,6 +229,7 @@ def _edited(old: ActivityRow, edit: ActivityEdit) -> ActivityRow:
         participants=checked_people(people, leader),
         is_cancelled=is_cancelled,
         is_undated=is_undated,
+        sync_key=old.sync_key or edit.sync_key,
     )
 
 

@@ -18,6 +18,9 @@ from crm.errors import BadValue
 from crm.fields import check_text
 
 TYPES = ("meeting", "call", "personal", "todo", "event")
+CALENDAR_TYPES = frozenset({"meeting", "call", "personal"})
+"""What becomes an event in other calendars; only these turn into each other."""
+
 TODO = "todo"
 PERSONAL = "personal"
 ANSWERS = ("", "needsAction", "tentative", "accepted", "declined")

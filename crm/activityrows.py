@@ -149,6 +149,7 @@ class ActivityEdit:
         expected_version: None does not compare.
         participants: all of them, the leader aside.
         is_cancelled: of an occurrence.
+        sync_key: given to an activity that has none.
     """
 
     activity_id: str
@@ -158,6 +159,7 @@ class ActivityEdit:
     participants: tuple[Participant, ...] | None = None
     is_cancelled: bool | None = None
     is_undated: bool | None = None
+    sync_key: str | None = None
 
 
 def with_leader(

@@ -26,6 +26,7 @@ from crm.common import Author, chunks
 from crm.tables import Activity, ActivityParticipant
 
 _P = ActivityParticipant
+_AFTER_ALL = "\U0010ffff"
 
 
 def read(conn: Connection, ids: Iterable[str]) -> list[ActivityRow]:
@@ -77,6 +78,21 @@ def by_sync_key(conn: Connection, keys: Iterable[str | None]) -> dict[str, str]:
         )
         if key is not None
     }
+
+
+def by_key_prefixes(conn: Connection, prefixes: Iterable[str]) -> list[str]:
+    """Return the ids of live activities whose sync key begins with one of these."""
+    found: list[str] = []
+    for part in chunks(sorted(set(prefixes)), 100):
+        ranges = [
+            sa.and_(Activity.sync_key >= item, Activity.sync_key < item + _AFTER_ALL)
+            for item in part
+        ]
+        statement = sa.select(Activity.id).where(
+            Activity.deleted_at.is_(None), sa.or_(*ranges)
+        )
+        found += conn.scalars(statement.order_by(Activity.id))
+    return found
 
 
 def insert(conn: Connection, rows: Sequence[ActivityRow]) -> None:

@@ -75,6 +75,7 @@ def change(
             changes,
             participants=edit.participants,
             is_cancelled=edit.is_cancelled,
+            sync_key=edit.sync_key,
         )
         return activities.update_many(conn, [whole], by=by)[0]
     fresh = _new(series, slot, edit.sync_key, by)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from crm import contacts, groups
+from crm import activities, completion, contacts, groups, users
 from crm.accounts import AccountRule
+from crm.activityrows import Kind, Participant
 from crm.common import Author
 from crm.tables import metadata
+from crmsync.connectors.builtin.activities import ActivityOptions, BuiltinActivities
 from crmsync.connectors.builtin.contacts import BuiltinContacts, BuiltinOptions
+from crmsync.connectors.builtin.tasks import BuiltinTasks, TaskOptions
 from crmsync.storage.database import Database
 from tests.contract.side_contract import INSTALLATION, USER
 from tests.support.memory_sides import Memory, MemoryCrm, MemoryGoogle
 from tests.support.memory_state import VirtualClock
 
 DELAY = 20.0
+_numbers = itertools.count(1)
 
 M = TypeVar("M", bound=Memory)
 
@@ -107,3 +112,145 @@ class BuiltinBench:
     def drop_collection(self) -> None:
         with self.database.write() as conn:
             groups.delete(conn, self.group_id, by=self.hand)
+
+
+def meeting(**values: str) -> dict[str, str]:
+    """Return the neutral values of an invented meeting, another one each time."""
+    number = next(_numbers)
+    return {
+        "subject": f"Meeting {number}",
+        "start": f"2026-01-{6 + number % 20:02d}T09:00:00Z",
+        "duration": "60",
+        "notes": "Notes",
+        **values,
+    }
+
+
+def todo(**values: str) -> dict[str, str]:
+    """Return the neutral values of an invented to-do, another one each time."""
+    number = next(_numbers)
+    return {
+        "title": f"To-do {number}",
+        "due": f"2026-01-{6 + number % 20:02d}",
+        "notes": "Notes",
+        **values,
+    }
+
+
+class ActivityBench:
+    """The built-in CRM's activities, and another user's hand on them.
+
+    The CRM's users are Anna, whose side it is, Ben and Cleo; who synchronises and who
+    has an address can be changed.
+    """
+
+    unknown_id = "VNEVERTHERE2"
+
+    def __init__(self, database: Database, **options: Any) -> None:
+        self.database = database
+        self.clock = VirtualClock()
+        metadata.create_all(database.engine)
+        with database.write() as conn:
+            self.anna, self.ben, self.cleo = (
+                users.add(conn, f"{name}@crm.example", name=name.capitalize()).id
+                for name in ("anna", "ben", "cleo")
+            )
+        self.hand = Author(self.ben)
+        self.syncing = {self.anna}
+        self.addresses = {
+            user: f"{name}@work.example"
+            for user, name in ((self.anna, "anna"), (self.ben, "ben"))
+        }
+        self.side = self.new_side(**options)
+
+    def new_side(self, **options: Any) -> BuiltinActivities:
+        given = {
+            "crm_user_id": self.anna,
+            "installation": INSTALLATION,
+            "user": USER,
+            "syncs": lambda user: user in self.syncing,
+            "address_of": lambda user: self.addresses.get(user, ""),
+            **options,
+        }
+        return BuiltinActivities(
+            self.database, ActivityOptions(**given), clock=self.clock
+        )
+
+    def put(self, values: Mapping[str, str]) -> str:
+        return self.put_for(self.anna, values)
+
+    def put_for(
+        self, leader: str, values: Mapping[str, str], *members: str, **more: str
+    ) -> str:
+        people = [
+            Participant(Kind.USER, item, answer="needsAction") for item in members
+        ]
+        with self.database.write() as conn:
+            return activities.create(
+                conn,
+                {"type": "meeting", **values, **more},
+                leader=leader,
+                participants=people,
+                by=self.hand,
+            ).id
+
+    def edit(self, remote_id: str, values: Mapping[str, str]) -> None:
+        with self.database.write() as conn:
+            activities.update(conn, remote_id, changes=values, by=self.hand)
+
+    def remove(self, remote_id: str) -> None:
+        with self.database.write() as conn:
+            activities.delete(conn, remote_id, by=self.hand)
+
+    def settle(self) -> None:
+        """Nothing to wait for: the feed shows what is committed."""
+
+
+class TodoBench:
+    """The built-in CRM's to-dos, and another user's hand on them."""
+
+    unknown_id = "VNEVERTHERE2"
+
+    def __init__(self, database: Database, **options: Any) -> None:
+        self.database = database
+        self.clock = VirtualClock()
+        metadata.create_all(database.engine)
+        with database.write() as conn:
+            self.anna = users.add(conn, "anna@crm.example", name="Anna").id
+        self.hand = Author("U0")
+        self.side = self.new_side(**options)
+
+    def new_side(self, **options: Any) -> BuiltinTasks:
+        given = {
+            "crm_user_id": self.anna,
+            "installation": INSTALLATION,
+            "user": USER,
+            **options,
+        }
+        return BuiltinTasks(self.database, TaskOptions(**given), clock=self.clock)
+
+    def put(self, values: Mapping[str, str]) -> str:
+        with self.database.write() as conn:
+            return activities.create(
+                conn, {"type": "todo", **_ours(values)}, leader=self.anna, by=self.hand
+            ).id
+
+    def edit(self, remote_id: str, values: Mapping[str, str]) -> None:
+        with self.database.write() as conn:
+            activities.update(conn, remote_id, changes=_ours(values), by=self.hand)
+
+    def complete(self, remote_id: str) -> None:
+        with self.database.write() as conn:
+            completion.complete(conn, [remote_id], by=self.hand)
+
+    def remove(self, remote_id: str) -> None:
+        with self.database.write() as conn:
+            activities.delete(conn, remote_id, by=self.hand)
+
+    def settle(self) -> None:
+        """Nothing to wait for: the feed shows what is committed."""
+
+
+def _ours(values: Mapping[str, str]) -> dict[str, str]:
+    names = {"title": "subject", "due": "start"}
+    return {names.get(name, name): value for name, value in values.items()}

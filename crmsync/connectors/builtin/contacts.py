@@ -7,12 +7,12 @@ called through its functions only, and no transaction spans it and our own state
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 from sqlalchemy import Connection
 
@@ -22,8 +22,8 @@ from crm.common import EVERYONE, Author
 from crm.fields import FIELDS, limit_of
 from crm.rows import ContactEdit, ContactRow, NewContact
 from crmsync.connectors.builtin.faults import (
-    REFUSALS,
     Store,
+    in_parts,
     reading,
     refusal,
     writing,
@@ -42,8 +42,6 @@ from crmsync.records.values import SideName, Values
 
 _PAGE = 200
 _STAMP_DIGITS = 12
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +265,7 @@ class BuiltinContacts:
             OutcomeUnknown: the commit got no answer.
         """
         with self._writing() as conn:
-            return _in_parts(conn, records, partial(self._create, conn))
+            return in_parts(conn, records, partial(self._create, conn), refuse=refusal)
 
     def _create(self, conn: Connection, records: Sequence[NewRecord]) -> list[Outcome]:
         known = lookup.find_by_sync_keys(
@@ -310,7 +308,7 @@ class BuiltinContacts:
             OutcomeUnknown: the commit got no answer.
         """
         with self._writing() as conn:
-            return _in_parts(conn, edits, partial(self._update, conn))
+            return in_parts(conn, edits, partial(self._update, conn), refuse=refusal)
 
     def _update(self, conn: Connection, edits: Sequence[Edit]) -> list[Outcome]:
         ids = [edit.remote_id for edit in edits]
@@ -412,25 +410,6 @@ class BuiltinContacts:
             stamp=str(row.version).zfill(_STAMP_DIGITS),
             modified_at=row.modified_at,
         )
-
-
-def _in_parts(
-    conn: Connection, items: Sequence[T], do: Callable[[Sequence[T]], list[Outcome]]
-) -> list[Outcome]:
-    """Do a batch; if the CRM refuses it, its halves, down to the record at fault."""
-    if not items:
-        return []
-    try:
-        with conn.begin_nested():
-            return do(items)
-    except REFUSALS as error:
-        if len(items) == 1:
-            return [Outcome(error=refusal(error))]
-    middle = len(items) // 2
-    return [
-        *_in_parts(conn, items[:middle], do),
-        *_in_parts(conn, items[middle:], do),
-    ]
 
 
 def _written(edit: Edit) -> dict[str, str]:

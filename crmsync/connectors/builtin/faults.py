@@ -6,20 +6,24 @@ call, of which nothing has happened then, unless its commit got no answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from crm.errors import AmbiguousAccount, BadValue
 from crm.errors import NotFound as NotInCrm
 from crmsync.errors import InvalidRecord, OutcomeUnknown, ProviderDown, StorageDown
+from crmsync.ports import Outcome
 from crmsync.records.contacts import CUSTOM_PREFIX, FIELDS
 
 REFUSALS = (BadValue, AmbiguousAccount, NotInCrm)
 """What the CRM raises about one record of a batch."""
 
+Refusal = BadValue | AmbiguousAccount | NotInCrm
+
+T = TypeVar("T")
 _LABELS = {item.name: item.label for item in FIELDS}
 
 
@@ -84,7 +88,30 @@ def _down(error: StorageDown) -> ProviderDown:
     return down
 
 
-def refusal(error: BadValue | AmbiguousAccount | NotInCrm) -> InvalidRecord:
+def in_parts(
+    conn: Connection,
+    items: Sequence[T],
+    do: Callable[[Sequence[T]], list[Outcome]],
+    *,
+    refuse: Callable[[Refusal], InvalidRecord],
+) -> list[Outcome]:
+    """Do a batch; if the CRM refuses it, its halves, down to the record at fault."""
+    if not items:
+        return []
+    try:
+        with conn.begin_nested():
+            return do(items)
+    except REFUSALS as error:
+        if len(items) == 1:
+            return [Outcome(error=refuse(error))]
+    middle = len(items) // 2
+    return [
+        *in_parts(conn, items[:middle], do, refuse=refuse),
+        *in_parts(conn, items[middle:], do, refuse=refuse),
+    ]
+
+
+def refusal(error: Refusal) -> InvalidRecord:
     """Return what a person reads about a record that the CRM refuses."""
     if isinstance(error, AmbiguousAccount):
         return _ambiguous(error)
