@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from crmsync.connectors.google.activities_feed import Feed, Window
+from crmsync.connectors.google.activities_series import Organizers
 from crmsync.connectors.google.activities_writes import Writes, with_hidden
 from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.events import EventsApi
@@ -99,6 +100,7 @@ class GoogleActivities:
             clock,
             Window(chosen.past_days, chosen.future_days),
             self._reading,
+            look=self._look,
             sleep=http.transport.nature.sleep,
         )
         self._writes = Writes(self._api, self._reading, table, self._look, self.project)
@@ -145,7 +147,13 @@ class GoogleActivities:
         }
 
     def _look(self, names: Sequence[str]) -> Mapping[str, Wire | None]:
-        """Return events by id; None: there is none."""
+        """Return events by id, whole; None: there is none."""
+        found = self._looked(names)
+        shown = [event for event in found.values() if event is not None]
+        whole = Organizers(self._looked).completed(shown)
+        return {**found, **{str(event["id"]): event for event in whole}}
+
+    def _looked(self, names: Sequence[str]) -> Mapping[str, Wire | None]:
         found: dict[str, Wire | None] = dict.fromkeys(names)
         wanted = [name for name in found if name]
         for start in range(0, len(wanted), PARTS):

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from crmsync.connectors.google.activities_series import Look, Organizers
 from crmsync.connectors.google.events import LIST_FIELDS, PAGE_SIZE, TYPES, EventsApi
 from crmsync.connectors.google.mapping.activities import (
     Reading,
@@ -106,6 +107,7 @@ class Feed:
         window: Window,
         reading: Reading,
         *,
+        look: Look,
         sleep: Callable[[float], None],
     ):
         """Prepare.
@@ -115,13 +117,16 @@ class Feed:
             clock: tells the day and the age of a cursor.
             window: what full reads show.
             reading: what events are read with.
+            look: reads events as they are now.
             sleep: waits before a calendar is looked for a second time.
         """
         self._api = api
         self._clock = clock
         self._window = window
         self._reading = reading
+        self._look = look
         self._sleep = sleep
+        self._organizers = Organizers(look)
         digest = hashlib.blake2b(reading.own.encode(), digest_size=4).digest()
         jitter = int.from_bytes(digest) % SPREAD_SECONDS
         self._longest = SOONEST + timedelta(seconds=jitter)
@@ -135,6 +140,7 @@ class Feed:
             CollectionGone: the calendar is deleted, or not shared any more.
         """
         now = self._clock.now()
+        self._organizers = Organizers(self._look)
         if text is None:
             yield from self._full(now)
         else:
@@ -229,7 +235,7 @@ class Feed:
         is_skipping = self._reading.private_events == "skip"
         return tuple(
             event_to_remote(event, self._reading)
-            for event in events
+            for event in self._organizers.completed(events)
             if not (is_skipping and keeps_to_itself(event, self._reading))
         )
 

@@ -7,8 +7,9 @@ and its slot; where a split has changed the series' id, Google is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
+from crmsync.connectors.google.activities_series import Look
 from crmsync.connectors.google.events import EventsApi
 from crmsync.connectors.google.mapping.activities import Reading, event_to_remote
 from crmsync.connectors.google.mapping.properties import key_of
@@ -32,7 +33,7 @@ class Slots:
         api: EventsApi,
         reading: Reading,
         table: FieldTable,
-        look: Callable[[Sequence[str]], Mapping[str, Wire | None]],
+        look: Look,
     ):
         """Prepare.
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from crmsync.connectors.google.activities_series import Look
 from crmsync.connectors.google.activities_slots import Slots
 from crmsync.connectors.google.batches import Ledger
 from crmsync.connectors.google.events import EventsApi
@@ -43,7 +44,6 @@ from crmsync.records.values import FieldTable, Values
 GENERATIONS = 3
 """Ids that are tried where somebody else's event has ours."""
 
-Look = Callable[[Sequence[str]], Mapping[str, Wire | None]]
 Project = Callable[[Remote, Values | None], Values]
 Results = Mapping[int, Wire | CrmSyncError]
 

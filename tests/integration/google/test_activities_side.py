@@ -214,6 +214,22 @@ def test_many_events_are_fetched_in_batches_whatever_the_order_of_answers(
     assert desk.side.quota_units >= 70
 
 
+@pytest.mark.rule("CAL-8", "CAL-17")
+def test_a_cancelled_occurrence_is_organised_as_its_series_is(desk: Desk) -> None:
+    series = desk.put(**BERLIN, **WEEKLY, **INVITED)
+    own = desk.put(**BERLIN, **WEEKLY)
+    cursor = desk.read()[1]
+    for name in (series, own):
+        desk.planner.agenda.change(f"{name}_20261201T080000Z", status="cancelled")
+
+    found, _ = desk.read(cursor)
+
+    theirs = f"{series}_20261201T080000Z"
+    assert found[theirs].record["organizer"] is False
+    assert found[f"{own}_20261201T080000Z"].record["organizer"] is True
+    assert desk.fetched(theirs).record["organizer"] is False
+
+
 # ------------------------------------------------------------------ create
 
 

@@ -197,7 +197,7 @@ def test_private_events_of_one_s_own_keep_to_themselves(
 
 @pytest.mark.rule("CAL-21", "CAL-3")
 def test_a_personal_activity_of_the_crm_stays_readable() -> None:
-    mine = {"shared": write_marker(KEY, sign)}
+    mine = {"shared": write_marker(KEY, "e1", sign)}
     wire = event(visibility="private", extendedProperties=mine)
 
     remote = event_to_remote(wire, reading(private_events="busy"))
@@ -226,7 +226,7 @@ def test_a_key_counts_only_in_the_event_it_was_written_into() -> None:
 
 @pytest.mark.rule("CAL-26")
 def test_a_marker_counts_only_with_our_signature() -> None:
-    genuine = write_marker(KEY, sign)
+    genuine = write_marker(KEY, "e1", sign)
     wire = event(extendedProperties={"shared": genuine})
 
     assert read_marker(wire, "inst", sign) == "A7"
@@ -236,6 +236,19 @@ def test_a_marker_counts_only_with_our_signature() -> None:
     forged = {"crm-sync-activity": genuine["crm-sync-activity"].replace("A7", "A8")}
     assert read_marker(event(extendedProperties={"shared": forged}), "inst", sign) == ""
     assert event_to_remote(wire, reading()).record["marker"] == "A7"
+
+
+@pytest.mark.rule("CAL-26", "CAL-17")
+def test_a_marker_counts_in_copies_and_not_in_what_inherited_it() -> None:
+    shared = {"extendedProperties": {"shared": write_marker(KEY, "e1", sign)}}
+
+    def found(**fields: str) -> str:
+        return read_marker(event(**shared, **fields), "inst", sign)
+
+    assert found(id="other", iCalUID="e1@google.com") == "A7"
+    assert found(id="e1_20261201", recurringEventId="e1", iCalUID="x") == "A7"
+    assert found(id="e1_R20261201", iCalUID="e1_R20261201@google.com") == ""
+    assert found(id="copy", iCalUID="copy@google.com") == ""
 
 
 # ------------------------------------------------------------------ insert
@@ -256,7 +269,7 @@ def test_an_insert_carries_the_activity_our_key_and_the_marker() -> None:
         "visibility": "private",
         "extendedProperties": {
             "private": {"crm-sync-key": KEY, "crm-sync-id": "made1"},
-            "shared": write_marker(KEY, sign),
+            "shared": write_marker(KEY, "made1", sign),
         },
     }
 
@@ -369,7 +382,7 @@ def test_an_edit_of_something_else_leaves_the_formatting() -> None:
     assert patched(wire, notes="")["description"] is None
 
 
-SHARED = {"shared": write_marker(KEY, sign)}
+SHARED = {"shared": write_marker(KEY, "e1", sign)}
 WITH_SECTION = "Hi\n\n— CRM —\nAccount: A\n— end of CRM details —"
 
 

@@ -62,7 +62,8 @@ def new_event(record: NewRecord, event_id: str, reading: Reading) -> Body:
         "visibility": PRIVATE if values.get("visibility") == PRIVATE else None,
         "extendedProperties": {
             "private": properties.write_key(record.key, event_id),
-            "shared": properties.write_marker(record.key, reading.sign) or None,
+            "shared": properties.write_marker(record.key, event_id, reading.sign)
+            or None,
         },
     }
     whole: Body = without_nulls(body)

@@ -2,7 +2,7 @@
 
 Private properties live in one calendar's copy, shared ones in every guest's. Google
 copies both to the instances of a series, to what follows a split, and to an event that
-a person duplicates: our key counts only in the event that it was written into.
+a person duplicates: key and marker count only in the event that they were made for.
 """
 
 from __future__ import annotations
@@ -48,26 +48,39 @@ def write_key(key: str, remote_id: str) -> dict[str, str]:
     return {KEY: key, HOME: remote_id}
 
 
-def write_marker(key: str, sign: Sign | None) -> dict[str, str]:
+def write_marker(key: str, remote_id: str, sign: Sign | None) -> dict[str, str]:
     """Return the shared properties for an event that a CRM activity is the origin of.
 
-    >>> write_marker("1|inst|u|A7|x", lambda text: "5e")
+    >>> write_marker("1|inst|u|A7|x", "e1", lambda text: "5e")
     {'crm-sync-activity': 'inst|A7|5e'}
     """
     parsed = parse_key(key)
     if parsed is None or sign is None:
         return {}
-    text = f"{parsed.installation}{_SEPARATOR}{parsed.origin}"
-    return {MARKER: f"{text}{_SEPARATOR}{sign(text)}"}
+    text = _SEPARATOR.join((parsed.installation, parsed.origin))
+    return {MARKER: _SEPARATOR.join((text, sign(_signed(text, remote_id))))}
 
 
 def read_marker(event: Wire, installation: str, sign: Sign | None) -> str:
-    """Return the CRM activity that an event names, "" unless we signed it."""
-    text, _, signature = str(_properties(event, "shared").get(MARKER) or "").rpartition(
-        _SEPARATOR
-    )
+    """Return the CRM activity that an event names, "" unless we signed it for it.
+
+    A guest's copy has the event's id, or at least its iCalUID.
+    """
+    whole = str(_properties(event, "shared").get(MARKER) or "")
+    text, _, signature = whole.rpartition(_SEPARATOR)
     owner, _, activity = text.partition(_SEPARATOR)
     if sign is None or not activity or owner != installation:
         return ""
-    is_ours = hmac.compare_digest(sign(text).encode(), signature.encode())
+    own = str(event.get("recurringEventId") or event.get("id") or "")
+    uid = str(event.get("iCalUID") or "").rpartition("@")[0]
+    given = signature.encode()
+    is_ours = any(
+        hmac.compare_digest(sign(_signed(text, name)).encode(), given)
+        for name in dict.fromkeys((own, uid))
+        if name
+    )
     return activity if is_ours else ""
+
+
+def _signed(text: str, remote_id: str) -> str:
+    return _SEPARATOR.join((text, remote_id))
