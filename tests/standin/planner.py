@@ -19,6 +19,7 @@ from tests.standin.door import Answer, Call, Door, as_json
 from tests.standin.todo import Todo
 
 EVENTS = re.compile(r"/calendar/v3/calendars/([^/]+)/events(?:/([^/]+))?(/instances)?")
+LISTS = re.compile(r"/tasks/v1/users/@me/lists(?:/([^/]+))?")
 TASKS = re.compile(r"/tasks/v1/lists/([^/]+)/tasks(?:/([^/]+))?")
 BATCHES = ("/batch/calendar/v3", "/batch/tasks/v1")
 LIMIT = 50
@@ -34,6 +35,7 @@ class Planner:
         self.owner = owner
         self.agenda = Agenda(owner, self.clock)
         self.todo = Todo(self.clock)
+        self.other = Todo(self.clock)
         self.requests: list[tuple[str, str]] = []
         self.parts: list[tuple[str, str, dict[str, str]]] = []
         self.tokens = {"good"}
@@ -119,9 +121,11 @@ class Planner:
                 raise not_found()
             return self._event(call, at[2], bool(at[3]), query)
         if at := TASKS.fullmatch(call.path):
-            if at[1] != "@default":
-                raise not_found()
-            return self._task(call, at[2], query)
+            return self._task(call, self._list(at[1]), at[2], query)
+        if at := LISTS.fullmatch(call.path):
+            if at[1]:
+                return {"id": "other" if self._list(at[1]) is self.other else "main"}
+            return {"items": [{"id": "main"}, {"id": "other"}]}
         raise not_found()
 
     def _event(
@@ -157,8 +161,14 @@ class Planner:
                 continue
         return {}
 
-    def _task(self, call: Call, name: str, query: dict[str, str]) -> Json | None:
-        book = self.todo
+    def _list(self, name: str) -> Todo:
+        if name not in {"@default", "main", "other"}:
+            raise not_found()
+        return self.other if name == "other" else self.todo
+
+    def _task(
+        self, call: Call, book: Todo, name: str, query: dict[str, str]
+    ) -> Json | None:
         if call.method == "GET":
             return book.get(name) if name else book.page(query)
         if call.method == "POST" and not name:

@@ -150,7 +150,12 @@ def read_description(description: str) -> Description:
     >>> read_description("Hi\n— CRM —\nAccount: A\n— end of CRM details —")
     Description(notes='Hi', context='Account: A')
     """
-    lines = to_text(description).split("\n")
+    return read_section(to_text(description))
+
+
+def read_section(text: str) -> Description:
+    """Return the notes and the section of a plain text."""
+    lines = text.split("\n")
     begins = [n for n, line in enumerate(lines) if _BEGIN_LINE.fullmatch(line.strip())]
     if not begins:
         kept = [line for line in lines if not _END_LINE.fullmatch(line.strip())]
@@ -205,15 +210,16 @@ def _lines(section: str) -> str:
 def _joined(body: str, section: str) -> str:
     if not section:
         return body
-    plain = f"{body}\n\n{_framed(section)}" if body else _framed(section)
+    plain = f"{body}\n\n{framed(section)}" if body else framed(section)
     if not is_html(plain):  # looked at whole: a `<b` in one may end in the other
         return plain
     first = _with_breaks(body) if is_html(body) else _escaped(body)
     gap = "<br><br>" if first else ""
-    return f"{first}{gap}{_escaped(_framed(section))}"
+    return f"{first}{gap}{_escaped(framed(section))}"
 
 
-def _framed(section: str) -> str:
+def framed(section: str) -> str:
+    """Return a section between its markers."""
     return f"{BEGIN}\n{_lines(section)}\n{END}"
 
 
@@ -227,13 +233,13 @@ def _replaced(description: str, section: str) -> str:
     if not section:
         tags = _unpaired(description[begins[-1].start() : end.end()])
         return f"{before.rstrip()}{tags}{after}"
-    plain = f"{before}{_framed(section)}{after}"
+    plain = f"{before}{framed(section)}{after}"
     if not is_html(description) and not is_html(plain):
         return plain
     if not is_html(description):
         before, after = _escaped(before), _escaped(after)
     tags = _unpaired(description[begins[-1].start() : end.end()])
-    return f"{before}{_escaped(_framed(section))}{tags}{after}"
+    return f"{before}{_escaped(framed(section))}{tags}{after}"
 
 
 def _unpaired(span: str) -> str:
