@@ -43,6 +43,7 @@ test: check ## All checks and all tests
 
 simulate: $(STAMP) ## The seeded simulation: make simulate N=100000
 	$(BIN)/python -m tests.support.simulation $(N)
+	$(BIN)/python -m tests.support.calendar_story $$(( $(N) / 4 ))
 
 bench: $(STAMP) ## Requests, time and memory, as ratios; rewrites docs/benchmarks.md
 	$(BIN)/python -m benchmarks

@@ -19,6 +19,8 @@ from crmsync.errors import CrmSyncError
 from crmsync.records.remote import Link, Remote
 from crmsync.records.values import SideName, Values
 
+NO_ETAGS: Mapping[str, str] = {}
+
 
 class Clock(Protocol):
     """Where "now" comes from."""
@@ -191,12 +193,18 @@ class Side(Protocol):
         ...
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete records; one that is gone already counts as deleted.
 
         Args:
             remote_ids: which.
+            etags: the versions that were looked at; a side that can see to it answers
+                EtagMismatch, with the record, if there is another one.
             notifies: those of whose end Google may tell the guests (CAL-20).
         """
         ...

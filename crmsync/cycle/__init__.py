@@ -124,6 +124,7 @@ def _apply(run: Run, progress: Progress) -> CycleReport:
         finally:
             progress.failures += applied.failures
             progress.mismatches += applied.mismatches
+            progress.parked += applied.restaged
         if applied.stopped is not None:
             return _ended(CycleState.PARTIAL, applied.stopped, progress)
         progress.turn += 1

@@ -1,12 +1,12 @@
 """The invitation firewall: whom Google may write to because of us (CAL-20).
 
 A first cycle, a backfill and a retry tell nobody, nor does a write that guests would
-not see, or one of something that is over.
+not see, the asterisks of completion, or a change of something that is over.
 """
 
 from __future__ import annotations
 
-from crmsync.cycle.run import Progress, Run
+from crmsync.cycle.run import Run
 from crmsync.engine.plan import Action, Item
 from crmsync.records.activities import GUEST_FIELDS, Role, end_of
 from crmsync.records.values import Values
@@ -14,12 +14,22 @@ from crmsync.records.values import Values
 _SHARED = frozenset({Role.OWN.value, Role.INVITED.value})
 
 
-def guests_of(run: Run, progress: Progress, item: Item, role: str) -> int:
-    """Return how many guests Google may tell of one planned item."""
+def guests_of(run: Run, item: Item, role: str, *, is_backlog: bool) -> int:
+    """Return how many guests Google may tell of one planned item.
+
+    Args:
+        run: the running cycle.
+        item: what is planned.
+        role: of its link.
+        is_backlog: it is part of a first cycle or a backfill.
+    """
     is_new = item.action is Action.CREATE and bool(item.google)
-    if run.kind.name != "calendar" or progress.is_whole or role not in _SHARED:
+    is_early = is_backlog or run.is_first
+    if run.kind.name != "calendar" or is_early or role not in _SHARED:
         return 0
     if item.action is Action.RESTORE or item.sent_at or item.clean_reads:
+        return 0
+    if item.reason == "completed":
         return 0
     is_seen = bool(GUEST_FIELDS.intersection(item.google)) or item.steps.delete_google
     if not (is_new or is_seen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from crmsync.cycle.reading import directory_entry
 from crmsync.cycle.run import Run, chunks, postpone
 from crmsync.engine.plan import Item, ItemState
 from crmsync.errors import (
@@ -36,9 +37,11 @@ class Applied:
         failures: items that failed.
         stopped: the passing fault that ended the cycle early, or None.
         pages: pages of writes so far; a slice does one at least.
+        restaged: records to be looked at anew in this cycle.
     """
 
     mismatches: int = 0
+    restaged: int = 0
     failures: int = 0
     stopped: Retryable | None = None
     pages: int = 0
@@ -123,7 +126,7 @@ class Results:
                 ignored = PersonsChoice(side, remote_id, ChoiceKind.IGNORE)
                 self.choices.append(ignored)
             if item.steps.restages(side):
-                self.stage += self.run.side(side).fetch([remote_id]).values()
+                self._look_again(side, [remote_id])
         if item.steps.alone and item.steps.ignore_google:
             alone = PersonsChoice(SideName.CRM, item.crm_id, ChoiceKind.ALONE)
             self.choices.append(alone)
@@ -136,7 +139,15 @@ class Results:
         for side in SideName:
             ids = [link.remote_id(side) for link in children]
             if ids and item.steps.restages(side):
-                self.stage += self.run.side(side).fetch(ids).values()
+                self._look_again(side, ids)
+
+    def _look_again(self, side: SideName, ids: Sequence[str]) -> None:
+        now = self.run.side(side).fetch(ids).values()
+        alive = [remote for remote in now if not remote.is_gone]
+        self.stage += alive
+        if side is SideName.GOOGLE and not self.run.kind.has_label:
+            self.directory += [directory_entry(self.run, remote) for remote in alive]
+        self.applied.restaged += len(alive)
 
     def _children(self, item: Item) -> Sequence[Link]:
         return self.run.state.children([item.crm_id])
@@ -182,7 +193,7 @@ class Results:
             unstage=touched,
             links=tuple(self.links),
             unlink=tuple(self.unlink),
-            directory=tuple(self.directory),
+            directory=tuple({e.remote_id: e for e in self.directory}.values()),
             items=tuple(self.items),
             resolved=touched,
             choices_done=touched,

@@ -18,6 +18,7 @@ from crmsync.engine.merge import Note
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
 from crmsync.engine.reconcile import NEVER, Facts, Reconciled
 from crmsync.ports import Postponed, Query, Subject, Unit
+from crmsync.records.activities import series_of
 from crmsync.records.contacts import addresses_of
 from crmsync.records.remote import Link, Remote
 from crmsync.records.values import SideName
@@ -107,6 +108,8 @@ def _plan_page(
             facts = replace(facts, is_shared=True)
         if subject.link.parent:
             facts = replace(facts, is_orphan=_is_orphan(run, subject.link))
+        elif subject.link.base.crm.get("recurrence"):
+            facts = replace(facts, is_edited_within=_is_edited_within(run, facts))
         for side in SideName:
             plan.out[side] += int(facts.is_out(side))
         moved = _merged_elsewhere(run, facts, plan)
@@ -115,7 +118,7 @@ def _plan_page(
             draft.unstage += _staged_of(subject)
             draft.moved += 1
             continue
-        result = _told(run, progress, _reconciled(run, facts, draft.items))
+        result = _told(run, was, _reconciled(run, facts, draft.items))
         if result is None:
             draft.postponed += postpone(run, _staged_of(subject))
             plan.poisoned += 1
@@ -160,11 +163,13 @@ def company_told(item: Item) -> Item | None:
     )
 
 
-def _told(run: Run, progress: Progress, result: Reconciled | None) -> Reconciled | None:
+def _told(run: Run, was: Subject, result: Reconciled | None) -> Reconciled | None:
     """Note on an item how many guests Google may tell of it (CAL-20)."""
     if result is None or result.item is None:
         return result
-    many = guests_of(run, progress, result.item, result.link.role)
+    is_backlog = any(r is not None and r.is_backlog for r in (was.crm, was.google))
+    role = result.link.role
+    many = guests_of(run, result.item, role, is_backlog=is_backlog)
     return replace(result, item=replace(result.item, guests=many)) if many else result
 
 
@@ -173,11 +178,35 @@ def _is_orphan(run: Run, link: Link) -> bool:
     parents = run.state.links_by(SideName.CRM, [link.parent])
     if link.parent not in parents:
         return True
-    parent = parents[link.parent]
+    return is_leaving(run, parents[link.parent])
+
+
+def _is_edited_within(run: Run, facts: Facts) -> bool:
+    """Whether occurrences have news on the side that still has their series."""
+    left = [side for side in SideName if facts.is_out(side)]
+    if len(left) != 1:
+        return False
+    side = left[0].other
+    link = facts.link
+    children = run.state.children([link.crm_id])
+    news = run.state.staged(side, [child.remote_id(side) for child in children])
+    if any(not _is_out(remote) for remote in news.values()):
+        return True
+    series = link.remote_id(side)
+
+    def load(after: str, limit: int) -> Sequence[Remote]:
+        return run.state.unlinked(side, after, limit)
+
+    waiting = pages(load, lambda remote: remote.remote_id)
+    return any(series_of(remote) == series for page in waiting for remote in page)
+
+
+def is_leaving(run: Run, link: Link) -> bool:
+    """Whether one side shows that a record is deleted or not the user's any more."""
     return any(
         _is_out(remote)
         for side in SideName
-        for remote in run.state.staged(side, [parent.remote_id(side)]).values()
+        for remote in run.state.staged(side, [link.remote_id(side)]).values()
     )
 
 

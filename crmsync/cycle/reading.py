@@ -46,13 +46,12 @@ def read_side(run: Run, side: SideName, progress: Progress) -> None:
 
 def _read(run: Run, side: SideName, cursor: str | None, progress: Progress) -> None:
     if cursor is None:
-        progress.is_whole = True
         run.state.start_full_read(side)
     elif side is SideName.GOOGLE:
         progress.confirms = True
     following: str | None = None
     for page in run.side(side).read(cursor):
-        _store(run, side, page, progress)
+        _store(run, side, page, progress, is_whole=cursor is None)
         following = page.cursor
     if cursor is None:
         _store_absent(run, side, progress)
@@ -60,11 +59,15 @@ def _read(run: Run, side: SideName, cursor: str | None, progress: Progress) -> N
         run.state.commit(Unit(cursors={side: following}))
 
 
-def _store(run: Run, side: SideName, page: Page, progress: Progress) -> None:
+def _store(
+    run: Run, side: SideName, page: Page, progress: Progress, *, is_whole: bool
+) -> None:
     records = _once(page.records)
     for start in range(0, len(records), PAGE):
         part = records[start : start + PAGE]
         result = _sort(run, side, part)
+        if is_whole and not run.kind.has_label:
+            result.stage = [replace(r, is_backlog=True) for r in result.stage]
         progress.unchanged += result.unchanged
         seen = tuple((side, r.remote_id) for r in part if not r.is_gone)
         run.state.commit(
@@ -101,13 +104,16 @@ def _sort(run: Run, side: SideName, records: Sequence[Remote]) -> _Sorted:
     staged = run.state.staged(side, ids)
     known = run.state.directory(ids) if side is SideName.GOOGLE else {}
     late = _late(run, records, known)
-    for record in records:
+    for shown in records:
+        older = staged.get(shown.remote_id)
+        # What a first cycle has not dealt with stays part of it (CAL-20).
+        is_old = older is not None and older.is_backlog
+        record = replace(shown, is_backlog=True) if is_old else shown
         entry = known.get(record.remote_id)
         is_late = entry is not None and is_stale(record, entry.stamp)
         if is_late or record.remote_id in late:
             continue
         link = links.get(record.remote_id)
-        older = staged.get(record.remote_id)
         if link is not None:
             _sort_linked(run, link, record, older, result)
         else:

@@ -18,7 +18,7 @@ from crmsync.records.values import SideName
 
 def apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
     run.state.commit(Unit(items=tuple(replace(i, state=ItemState.SENT) for i in items)))
-    ready = _still_as_planned(run, items, applied)
+    ready, etags = _still_as_planned(run, items, applied)
     outcomes: dict[str, Outcome] = {}
     google, crm = run.google, run.crm
     for chosen, do, size in (
@@ -26,13 +26,16 @@ def apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
             [i for i in ready if i.steps.delete_google],
             lambda part: google.delete(
                 [i.google_id for i in part],
+                etags=etags[SideName.GOOGLE],
                 notifies=frozenset(i.google_id for i in part if i.guests),
             ),
             google.batch_size,
         ),
         (
             [i for i in ready if i.steps.delete_crm],
-            lambda part: crm.delete([i.crm_id for i in part]),
+            lambda part: crm.delete(
+                [i.crm_id for i in part], etags=etags[SideName.CRM]
+            ),
             crm.batch_size,
         ),
         (
@@ -53,14 +56,20 @@ def apply_removals(run: Run, items: Sequence[Item], applied: Applied) -> None:
 
 def _still_as_planned(
     run: Run, items: Sequence[Item], applied: Applied
-) -> Sequence[Item]:
-    """People has no etag on delete: read just before, and leave what was edited."""
+) -> tuple[Sequence[Item], Mapping[SideName, Mapping[str, str]]]:
+    """Read what is to be deleted just before, and leave what was edited.
+
+    Returns:
+        What is as planned, and the versions that were looked at (People takes none).
+    """
     changed: dict[str, Remote] = {}
+    etags: dict[SideName, dict[str, str]] = {side: {} for side in SideName}
     for side in SideName:
         doomed = [item for item in items if _deletes(item, side)]
         now = (
             run.side(side).fetch([i.remote_id(side) for i in doomed]) if doomed else {}
         )
+        etags[side] = {i: remote.etag for i, remote in now.items()}
         for item in doomed:
             remote = now[item.remote_id(side)]
             if not remote.is_gone and _was_edited(run, item, remote):
@@ -74,7 +83,7 @@ def _still_as_planned(
                 error = EtagMismatch(f"It was edited in {where} meanwhile.")
                 unit.failed(item, error)
         run.state.commit(unit.unit())
-    return [item for item in items if item.item_id not in changed]
+    return [item for item in items if item.item_id not in changed], etags
 
 
 def _deletes(item: Item, side: SideName) -> bool:
@@ -95,12 +104,15 @@ def _record_removals(
 ) -> None:
     unit = Results(run, applied)
     for item in items:
-        error = outcomes.get(item.item_id, Outcome()).error
+        outcome = outcomes.get(item.item_id, Outcome())
+        error = outcome.error
         if error is not None and not isinstance(error, NotFound):
+            if outcome.remote is not None:
+                unit.stage.append(outcome.remote)
             unit.failed(item, error)
             continue
-        unit.ended(item)
         unit.directory.append(_parted(run, item))
+        unit.ended(item)
         unit.done(item)
     run.state.commit(unit.unit())
 

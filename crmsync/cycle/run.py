@@ -58,6 +58,7 @@ class Run:
         carried: what the slice before this one left; None begins a cycle.
         is_over: asked between pages of writes: whether this slice has had its time.
         kind: what is special about contacts, activities or to-dos.
+        is_first: no cycle of this pair has ended yet: Google tells no guest (CAL-20).
         since: unlinked activities that ended before are left alone (CAL-19).
     """
 
@@ -76,6 +77,7 @@ class Run:
     carried: Carried | None = None
     is_over: Callable[[], bool] = _never
     kind: Kind = field(default_factory=_contacts)
+    is_first: bool = False
     since: datetime | None = None
 
     def side(self, name: SideName) -> Side:
@@ -117,7 +119,6 @@ class Progress:
         resend: creates without an outcome that may be sent again, by origin.
         waiting: origins whose create still waits for its outcome.
         pending: earlier items without an outcome, by link.
-        is_whole: a side was read from the start: a first cycle, or a backfill.
         parked: occurrences that wait for their series to be linked.
     """
 
@@ -132,7 +133,6 @@ class Progress:
     resend: dict[tuple[SideName, str], Item] = field(default_factory=dict)
     waiting: set[tuple[SideName, str]] = field(default_factory=set)
     pending: dict[str, Item] = field(default_factory=dict)
-    is_whole: bool = False
     parked: int = 0
 
 

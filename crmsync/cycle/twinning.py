@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from crmsync.cycle.notifying import guests_of
 from crmsync.cycle.pairing import key_for
-from crmsync.cycle.planning import Plan
+from crmsync.cycle.planning import Plan, is_leaving
 from crmsync.cycle.run import Progress, Run, pages
 from crmsync.engine.activities import creating, match_key, narrowed, task_match_key
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
@@ -172,7 +172,7 @@ class _Page:
         """Whether two records may be linked although no key says so."""
         chosen = self.run.state.choices(twin.side, [twin.remote_id])
         mark = chosen.get(twin.remote_id)
-        return mark is None or mark.kind is not ChoiceKind.IGNORE
+        return mark is None or mark.kind not in {ChoiceKind.IGNORE, ChoiceKind.NEW}
 
     def free(self, side: SideName, remote_id: str) -> Remote | None:
         """Return a live record that has no link and no plan, or None."""
@@ -206,6 +206,7 @@ class _Page:
         is_crm = self.side is SideName.CRM
         crm, google = (remote, other) if is_crm else (other, remote)
         crm_values, google_values = run.values(crm), run.values(google)
+        alive = _alive(crm_values, google_values)
         role = self.role(crm, google)
         request = LinkRequest(
             run.ids.new(),
@@ -213,12 +214,19 @@ class _Page:
             reason,
             crm,
             google,
-            crm_values,
-            google_values,
+            {} if alive is SideName.GOOGLE else crm_values,
+            {} if alive is SideName.CRM else google_values,
             run.kind.display_name(crm_values),
         )
         item, _ = plan_linking(request, self.fields(role), run.policy)
-        return replace(item, key=key_for(run, crm, google), role=role)
+        item = replace(item, key=key_for(run, crm, google), role=role)
+        if alive is SideName.CRM:
+            back = {**item.google, "cancelled": ""}
+            return replace(item, google=back, google_seen=google_values)
+        if alive is SideName.GOOGLE:
+            back = {**item.crm, "cancelled": ""}
+            return replace(item, crm=back, crm_seen=crm_values)
+        return item
 
     def created(
         self,
@@ -246,7 +254,8 @@ class _Page:
         series = parent.remote_id(self.side.other) if parent is not None else ""
         of = parent.crm_id if parent is not None else ""
         item = replace(item, role=role, parent=of, account=series)
-        return replace(item, guests=guests_of(run, self.progress, item, role))
+        many = guests_of(run, item, role, is_backlog=remote.is_backlog)
+        return replace(item, guests=many)
 
     def skipped(self, item: Item, reason: str) -> Item:
         """Tell of a record that is left out."""
@@ -257,6 +266,13 @@ class _Page:
             state=ItemState.SKIPPED,
             reason=reason,
         )
+
+
+def _alive(crm: Values, google: Values) -> SideName | None:
+    """Return the side that keeps an occurrence which the other one has cancelled."""
+    if bool(crm.get("cancelled")) == bool(google.get("cancelled")):
+        return None
+    return SideName.GOOGLE if crm.get("cancelled") else SideName.CRM
 
 
 @dataclass(slots=True)
@@ -372,6 +388,8 @@ class _Activities(_Page):
         series = series_of(remote)
         found = self.run.state.links_by(self.side, [series])
         if series in found:
+            if is_leaving(self.run, found[series]):
+                raise Later
             return found[series]
         if self.run.state.staged(self.side, [series]):
             self.progress.parked += 1

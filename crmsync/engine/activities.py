@@ -73,10 +73,9 @@ def reconcile_activity(
     """Decide about one linked activity; see `reconcile`."""
     role = role_of(facts)
     facts = replace(facts, link=replace(facts.link, role=role.value))
-    if facts.is_orphan:
-        item = unlinking(facts, item_id, "series_ended", Steps())
-        return Reconciled(item, facts.link)
     fields = narrowed(table, role)
+    if facts.is_orphan:
+        return Reconciled(_orphaned(facts, fields, item_id), facts.link)
     left = _left(facts, role, fields, policy, item_id)
     if left is not None:
         return left
@@ -93,6 +92,27 @@ def _is_edited(facts: Facts, side: SideName, table: FieldTable) -> bool:
     if remote is None or remote.is_gone:
         return False
     return not table.are_same(facts.values(side), facts.link.base.of(side))
+
+
+def _orphaned(facts: Facts, table: FieldTable, item_id: str) -> Item:
+    """End the link of an occurrence without series; what was edited is kept (ENG-3)."""
+    lost: list[FieldChange] = []
+    for side in SideName:
+        if not _is_edited(facts, side, table):
+            continue
+        base, now = facts.link.base.of(side), facts.values(side)
+        for name, value in now.items():
+            if name in table.names and not table.is_same(
+                name, value, base.get(name, "")
+            ):
+                crm, google = (value, "") if side is SideName.CRM else ("", value)
+                change = FieldChange(
+                    name, crm, "", google, "", lost=value, lost_side=side
+                )
+                lost.append(change)
+    again = Steps(restage_crm=True, restage_google=True)
+    item = unlinking(facts, item_id, "series_ended", again)
+    return replace(item, changes=tuple(lost))
 
 
 def _edit_of_cancelled(facts: Facts, table: FieldTable) -> SideName | None:
@@ -184,7 +204,7 @@ def edit_beats_delete(
     facts: Facts, survivor: SideName, table: FieldTable, item_id: str
 ) -> Item | None:
     """Keep what was edited on one side and deleted on the other (ENG-11)."""
-    if not _is_edited(facts, survivor, table):
+    if not _is_edited(facts, survivor, table) and not facts.is_edited_within:
         return None
     is_crm = survivor is SideName.CRM
     steps = Steps(restage_crm=is_crm, restage_google=not is_crm)

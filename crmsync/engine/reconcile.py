@@ -30,6 +30,8 @@ class Facts:
     Attributes:
         name: what people call the record.
         is_shared: another user's link holds the same Google record (CON-23).
+        is_edited_within: of a series that one side deleted: occurrences were edited on
+            the other.
         is_orphan: of an occurrence: its series is not linked any more, or is leaving.
         oldest_send: seconds since the epoch; an older send cannot arrive any more.
         link: the stored bond.
@@ -49,6 +51,7 @@ class Facts:
     is_shared: bool = False
     name: str = ""
     is_orphan: bool = False
+    is_edited_within: bool = False
 
     def remote(self, side: SideName) -> Remote | None:
         """Return what one side shows."""

@@ -31,6 +31,8 @@ class Remote:
         previous_ids: ids the record had before (People renames, merges).
         extras: what the record holds beyond what we wrote (CON-12): other
             labels, a star, a photo, unmapped fields. Only `fetch` fills it.
+        is_backlog: read by a full read and not dealt with since: part of a first cycle
+            or a backfill, of which nobody is notified (CAL-20). The cycle sets it.
     """
 
     side: SideName
@@ -45,6 +47,7 @@ class Remote:
     modified_at: datetime | None = None
     previous_ids: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    is_backlog: bool = False
 
 
 @dataclass(frozen=True, slots=True)

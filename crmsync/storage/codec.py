@@ -42,6 +42,7 @@ def remote_to_json(remote: Remote) -> dict[str, Any]:
         "modified_at": remote.modified_at.isoformat() if remote.modified_at else None,
         "previous_ids": list(remote.previous_ids),
         "extras": list(remote.extras),
+        **({"is_backlog": True} if remote.is_backlog else {}),
     }
 
 
@@ -62,6 +63,7 @@ def remote_from_row(row: Any) -> Remote:
         modified_at=datetime.fromisoformat(modified) if modified else None,
         previous_ids=tuple(data["previous_ids"]),
         extras=tuple(data["extras"]),
+        is_backlog=data.get("is_backlog", False),
     )
 
 

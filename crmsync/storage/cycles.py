@@ -428,3 +428,15 @@ def totals_of(connection: Connection, cycle_id: str) -> Totals:
         select(t.cycles.c.allowance).where(t.cycles.c.id == cycle_id)
     ).scalar()
     return Totals(**kept) if kept else Totals()
+
+
+def has_ended(database: Database, pair_id: str) -> bool:
+    """Whether any cycle of a pair has come to its end (CAL-20)."""
+    table = t.cycles
+    wanted = select(table.c.id).where(
+        table.c.pair_id == pair_id,
+        table.c.is_dry.is_(False),
+        table.c.state.in_([CycleState.SUCCEEDED.value, CycleState.PARTIAL.value]),
+    )
+    with database.read() as connection:
+        return connection.execute(wanted.limit(1)).first() is not None

@@ -8,10 +8,12 @@ from collections import Counter
 import pytest
 
 from crmsync.records.values import SideName
+from tests.support import calendar_story
 from tests.support.simulation import tell
 from tests.support.story import Fault, Story
 
 STORIES = int(os.environ.get("SIMULATION_STORIES", "20000"))
+CALENDARS = int(os.environ.get("CALENDAR_STORIES", "3000"))
 PARTS = 16
 
 # What a story must be full of, on average, or it proves little.
@@ -43,6 +45,19 @@ def test_no_simulated_story_breaks_an_invariant(part: int) -> None:
     assert not broken, f"{len(broken)} stories broke; seed {broken[0]}"
     per_story = {name: counts[name] / max(len(seeds), 1) for name in LEAST}
     assert {n: v for n, v in per_story.items() if v < LEAST[n]} == {}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.rule("CAL-4", "CAL-8", "CAL-11", "CAL-14", "CAL-17", "CAL-20", "ENG-11")
+@pytest.mark.parametrize("part", range(8))
+def test_no_story_of_a_calendar_breaks_an_invariant(part: int) -> None:
+    seeds = range(part, CALENDARS, 8)
+
+    broken, counts = calendar_story.tell(seeds)
+
+    assert not broken, f"{len(broken)} stories broke; seed {broken[0]}"
+    per_story = {kind: counts[kind] / len(seeds) for kind in calendar_story.FAULTS}
+    assert {kind: n for kind, n in per_story.items() if n < 0.3} == {}
 
 
 @pytest.mark.rule("ENG-7")

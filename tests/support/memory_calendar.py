@@ -12,7 +12,7 @@ from typing import Any
 from crmsync.cycle.kinds import CALENDAR
 from crmsync.engine.policy import Policy
 from crmsync.errors import InvalidRecord
-from crmsync.ports import Edit, NewRecord, Outcome
+from crmsync.ports import NO_ETAGS, Edit, NewRecord, Outcome
 from crmsync.records.activities import FIELDS
 from crmsync.records.remote import Remote
 from tests.support.memory_sides import MemoryCrm, MemoryGoogle, Row
@@ -40,6 +40,7 @@ class CalendarCrm(MemoryCrm):
     """The CRM's activities as one user sees them."""
 
     prefix = "V"
+    proves_deletes = True
 
     def live(self) -> list[Row]:
         return [row for row in self.rows.values() if not row.gone]
@@ -62,6 +63,9 @@ class CalendarCrm(MemoryCrm):
                 super().remove(row.remote_id)
 
     def _create(self, record: NewRecord) -> Outcome:
+        series = self.rows.get(record.account)
+        if record.account and (series is None or series.gone):
+            return Outcome(error=InvalidRecord("There is no such series.", ("slot",)))
         outcome = super()._create(record)
         if outcome.remote is None:
             return outcome
@@ -85,6 +89,7 @@ class CalendarGoogle(MemoryGoogle):
     """One calendar: ids are ours to choose, and guests are told of things."""
 
     prefix = "e"
+    proves_deletes = True
 
     def __init__(self, clock: Any, *, delay: float = 0.0) -> None:
         super().__init__(clock, delay=delay)
@@ -152,13 +157,18 @@ class CalendarGoogle(MemoryGoogle):
         return outcome
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
-        for remote_id in remote_ids:
-            row = self.rows.get(remote_id)
-            if row is not None and not row.gone:
-                self._tell(row, notifies=remote_id in notifies)
-        return super().delete(remote_ids)
+        alive = {row.remote_id for row in self.live()}
+        outcomes = super().delete(remote_ids, etags=etags)
+        for remote_id in alive.intersection(remote_ids):
+            row = self.rows[remote_id]
+            self._tell(row, notifies=row.gone and remote_id in notifies)
+        return outcomes
 
 
 class CalendarWorld(World):

@@ -21,7 +21,15 @@ from crmsync.errors import (
     NotFound,
     OutcomeUnknown,
 )
-from crmsync.ports import Edit, NewRecord, Opened, Outcome, Page, Query
+from crmsync.ports import (
+    NO_ETAGS,
+    Edit,
+    NewRecord,
+    Opened,
+    Outcome,
+    Page,
+    Query,
+)
 from crmsync.records.contacts import addresses_of
 from crmsync.records.equivalence import name_key
 from crmsync.records.keys import parse_key
@@ -110,6 +118,8 @@ class Memory:
 
     side: SideName
     prefix: str
+    proves_deletes = False
+    """Whether a delete may carry the version that was looked at; People's cannot."""
     _names: Mapping[tuple[str, str], str]
 
     def __init__(self, clock: VirtualClock, *, delay: float = 0.0) -> None:
@@ -126,6 +136,7 @@ class Memory:
         self.disorder = Disorder.NONE
         self.on_wire: list[Callable[[], object]] = []
         self.is_strict = False
+        self.looked_at: Mapping[str, str] = NO_ETAGS
         self.on_write: Callable[[SideName, Row, Values], None] = lambda s, r, v: None
         self.on_create: Callable[[SideName, Row], None] = lambda s, r: None
         self.on_leave: Callable[[SideName, Row], None] = lambda s, r: None
@@ -383,13 +394,20 @@ class Memory:
         return row.values == present
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
+        self.looked_at = etags if self.proves_deletes else NO_ETAGS
         return self._write("delete", self._delete, remote_ids)
 
     def _delete(self, remote_id: str) -> Outcome:
         row = self.rows.get(remote_id)
         if row is not None and not row.gone:
+            if self.looked_at.get(remote_id, str(row.version)) != str(row.version):
+                return Outcome(self.remote(row), EtagMismatch("It was changed."))
             self.writes += 1
             self.on_leave(self.side, row)
             self.remove(remote_id)

@@ -27,7 +27,61 @@ _NO_ADOPTION: Patch = (
     "elif False:",
 )
 
+CALENDAR: dict[str, tuple[Patch, ...]] = {
+    "occurrence_of_a_leaving_series": (
+        (
+            "cycle/twinning.py",
+            "            if is_leaving(self.run, found[series]):\n",
+            "            if False:\n",
+        ),
+    ),
+    "parted_occurrence_is_unknown": (
+        (
+            "cycle/outcomes.py",
+            "if side is SideName.GOOGLE and not self.run.kind.has_label:",
+            "if False:",
+        ),
+    ),
+    "fork_is_imported_again": (
+        (
+            "engine/activities.py",
+            "steps = Steps(ignore_google=True, alone=True, restage_crm=True)",
+            "steps = Steps(alone=True, restage_crm=True)",
+        ),
+    ),
+    "completed_comes_back": (
+        (
+            "engine/activities.py",
+            "    steps = Steps(ignore_google=True)\n    subject",
+            "    steps = Steps()\n    subject",
+        ),
+    ),
+    "first_cycle_tells": (
+        (
+            "cycle/notifying.py",
+            "is_early = is_backlog or run.is_first",
+            "is_early = False",
+        ),
+    ),
+    "delete_beats_edit": (
+        (
+            "engine/activities.py",
+            "if not _is_edited(facts, survivor, table) and not",
+            "if True or not",
+        ),
+    ),
+    "cancelled_wins": (
+        (
+            "engine/activities.py",
+            '    if "cancelled" not in table.names:\n',
+            "    if True:\n",
+        ),
+    ),
+}
+"""Known bugs of calendars; the stories of calendars find them."""
+
 MUTANTS: dict[str, tuple[Patch, ...]] = {
+    **CALENDAR,
     "no_base": (
         (
             "engine/merge.py",
@@ -63,10 +117,12 @@ MUTANTS: dict[str, tuple[Patch, ...]] = {
     "token_first": (
         (
             "cycle/reading.py",
-            "        _store(run, side, page, progress)\n        following",
+            "        _store(run, side, page, progress, is_whole=cursor is None)\n"
+            "        following",
             "        if page.cursor:\n"
             "            run.state.commit(Unit(cursors={side: page.cursor}))\n"
-            "        _store(run, side, page, progress)\n        following",
+            "        _store(run, side, page, progress, is_whole=cursor is None)\n"
+            "        following",
         ),
     ),
     "delete_no_etag": (
@@ -369,11 +425,14 @@ def main() -> int:
 
     A bug of the database's state is hunted over a database, the others in memory.
     """
+    from tests.support import calendar_story
     from tests.support.simulation import simulate
 
     name, schedules = sys.argv[1], int(sys.argv[2])
     in_database = any(file.startswith("storage/") for file, _, _ in MUTANTS[name])
     tell: Callable[[int], object] = _tell_in_database if in_database else simulate
+    if name in CALENDAR:
+        tell = calendar_story.simulate
     known = TOLD_BY.get(name)
     first = [known] if known is not None and known < schedules else []
     for seed in (*first, *range(schedules)):

@@ -47,6 +47,7 @@ class World:
         self.worker: Worker | None = None
         self.holder: Worker | None = None
         self._table: FieldTable | None = None
+        self.has_ended = False
 
     def side(self, name: SideName) -> Memory:
         return self.crm if name is SideName.CRM else self.google
@@ -82,6 +83,7 @@ class World:
             carried=carried,
             is_over=lambda: is_sliced,
             kind=self.kind,
+            is_first=not self.has_ended,
         )
 
     # ------------------------------------------------------------ workers
@@ -111,6 +113,7 @@ class World:
         worker.links = state.link_count()
         run = self.run(state, carried=carried, is_sliced=worker.is_sliced)
         report = run_cycle(run)
+        self.has_ended |= report.state in {CycleState.SUCCEEDED, CycleState.PARTIAL}
         if report.carried is not None:
             state.put_down(report.carried)
         state.release()

@@ -35,7 +35,7 @@ from crmsync.errors import (
     NotFound,
     Retryable,
 )
-from crmsync.ports import Clock, Edit, NewRecord, Opened, Outcome, Page, Query
+from crmsync.ports import NO_ETAGS, Clock, Edit, NewRecord, Opened, Outcome, Page, Query
 from crmsync.records.keys import origin_prefix
 from crmsync.records.remote import Remote
 from crmsync.records.values import SideName, Values
@@ -332,7 +332,11 @@ class BuiltinContacts:
         return self._values(row) == {n: v for n, v in edit.seen.items() if v}
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete contacts; one that is gone already counts as deleted.
 

@@ -25,7 +25,7 @@ from crmsync.connectors.google.mapping.contacts import (
 )
 from crmsync.connectors.google.people import BATCH_GET, BATCH_WRITE, PeopleApi, Wire
 from crmsync.errors import NotFound, ProtocolBroken
-from crmsync.ports import Clock, Edit, NewRecord, Opened, Outcome, Page
+from crmsync.ports import NO_ETAGS, Clock, Edit, NewRecord, Opened, Outcome, Page
 from crmsync.records.cards import Card
 from crmsync.records.remote import Remote
 from crmsync.records.slots import assign
@@ -221,7 +221,11 @@ class GoogleContacts:
         return self._writes.update(edits)
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete contacts; one that is gone already counts as deleted.
 
