@@ -35,7 +35,13 @@ from crmsync.connectors.builtin.activityvalues import (
     with_answer,
     with_guests,
 )
-from crmsync.connectors.builtin.answers import is_as_seen, unknown, updated
+from crmsync.connectors.builtin.answers import (
+    is_as_seen,
+    is_other_version,
+    meanwhile,
+    unknown,
+    updated,
+)
 from crmsync.connectors.builtin.faults import (
     Refusal,
     Store,
@@ -44,7 +50,7 @@ from crmsync.connectors.builtin.faults import (
     writing,
 )
 from crmsync.errors import CursorExpired, InvalidRecord
-from crmsync.ports import Clock, Edit, NewRecord, Opened, Outcome, Page, Query
+from crmsync.ports import NO_ETAGS, Clock, Edit, NewRecord, Opened, Outcome, Page, Query
 from crmsync.records.activities import CANCELLED, FIELDS
 from crmsync.records.keys import origin_prefix
 from crmsync.records.remote import Remote
@@ -368,7 +374,11 @@ class BuiltinActivities:
         )
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete what the user leads; decline what somebody else leads (CAL-4).
 
@@ -380,17 +390,20 @@ class BuiltinActivities:
         """
         me = self._options.crm_user_id
         with self._writing() as conn:
-            rows = [
+            alive = [
                 row
                 for row in activities.read(conn, remote_ids)
                 if not row.deleted and row.completed_at is None and me in row.user_ids
             ]
+            edited = [row for row in alive if is_other_version(row, etags)]
+            rows = [row for row in alive if row not in edited]
             led = [row.id for row in rows if row.leader == me]
             activities.delete_many(conn, led, by=self._author())
             for row in rows:
                 if row.leader != me:
                     taking_part.answer(conn, row.id, me, DECLINED, by=self._author())
-        return [Outcome() for _ in remote_ids]
+            changed = {remote.remote_id: remote for remote in self._shown(conn, edited)}
+        return [meanwhile(changed.get(remote_id)) for remote_id in remote_ids]
 
     def select(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
         """Do nothing: a user's activities are in no group."""

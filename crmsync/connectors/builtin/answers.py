@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from crm.activityrows import ActivityRow
 from crmsync.errors import EtagMismatch, NotFound
 from crmsync.ports import Edit, Outcome
 from crmsync.records.remote import Remote
@@ -38,3 +39,15 @@ def updated(
 def unknown(remote_id: str) -> Remote:
     """Return a record that the CRM does not have."""
     return Remote(SideName.CRM, remote_id, is_selected=False, is_gone=True)
+
+
+def is_other_version(row: ActivityRow, etags: Mapping[str, str]) -> bool:
+    """Whether a row is not of the version that somebody looked at."""
+    return etags.get(row.id, str(row.version)) != str(row.version)
+
+
+def meanwhile(changed: Remote | None) -> Outcome:
+    """Return the outcome of a delete: not done if the record was changed meanwhile."""
+    if changed is None:
+        return Outcome()
+    return Outcome(changed, EtagMismatch("It was changed in the CRM meanwhile."))

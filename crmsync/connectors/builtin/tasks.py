@@ -23,7 +23,13 @@ from crm.common import Author
 from crm.errors import BadValue
 from crm.tables import Activity
 from crmsync.connectors.builtin.activityvalues import Names, read_names, section
-from crmsync.connectors.builtin.answers import is_as_seen, unknown, updated
+from crmsync.connectors.builtin.answers import (
+    is_as_seen,
+    is_other_version,
+    meanwhile,
+    unknown,
+    updated,
+)
 from crmsync.connectors.builtin.faults import (
     Refusal,
     Store,
@@ -32,7 +38,7 @@ from crmsync.connectors.builtin.faults import (
     writing,
 )
 from crmsync.errors import CursorExpired, InvalidRecord
-from crmsync.ports import Clock, Edit, NewRecord, Opened, Outcome, Page, Query
+from crmsync.ports import NO_ETAGS, Clock, Edit, NewRecord, Opened, Outcome, Page, Query
 from crmsync.records.keys import origin_prefix
 from crmsync.records.remote import Remote
 from crmsync.records.tasks import DONE, FIELDS
@@ -302,7 +308,11 @@ class BuiltinTasks:
             completion.reopen(conn, edit.remote_id, by=self._author())
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete to-dos that the user leads; one that is gone counts as deleted.
 
@@ -313,9 +323,16 @@ class BuiltinTasks:
         me = self._options.crm_user_id
         with self._writing() as conn:
             rows = activities.read(conn, remote_ids)
-            led = [row.id for row in rows if row.leader == me and row.type == TODO]
-            activities.delete_many(conn, led, by=self._author())
-        return [Outcome() for _ in remote_ids]
+            led = [
+                row
+                for row in rows
+                if row.leader == me and row.type == TODO and not row.deleted
+            ]
+            edited = [row for row in led if is_other_version(row, etags)]
+            rest = [row.id for row in led if row not in edited]
+            activities.delete_many(conn, rest, by=self._author())
+            changed = {remote.remote_id: remote for remote in self._shown(conn, edited)}
+        return [meanwhile(changed.get(remote_id)) for remote_id in remote_ids]
 
     def select(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
         """Do nothing: a user's to-dos are in no group."""

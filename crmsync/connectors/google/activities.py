@@ -24,7 +24,15 @@ from crmsync.connectors.google.mapping.activities import (
 )
 from crmsync.connectors.google.multipart import PARTS, Wire
 from crmsync.errors import CrmSyncError, NotFound
-from crmsync.ports import Clock, Edit, NewRecord, Opened, Outcome, Page
+from crmsync.ports import (
+    NO_ETAGS,
+    Clock,
+    Edit,
+    NewRecord,
+    Opened,
+    Outcome,
+    Page,
+)
 from crmsync.records.remote import Remote
 from crmsync.records.values import FieldTable, SideName, Values
 
@@ -194,14 +202,18 @@ class GoogleActivities:
         return self._writes.update(edits)
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete events, or cancel occurrences; see `ports.Side.delete`.
 
         Raises:
             Retryable: nothing of the call happened.
         """
-        return self._writes.delete(remote_ids, notifies)
+        return self._writes.delete(remote_ids, etags, notifies)
 
     def select(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
         """Do nothing: every event of a calendar is selected."""

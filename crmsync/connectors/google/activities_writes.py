@@ -302,13 +302,17 @@ class Writes:
 
     # ------------------------------------------------------------------ delete
 
-    def delete(self, ids: Sequence[str], notifies: frozenset[str]) -> list[Outcome]:
+    def delete(
+        self, ids: Sequence[str], etags: Mapping[str, str], notifies: frozenset[str]
+    ) -> list[Outcome]:
         """Delete events; what is gone, or cancelled already, counts as deleted."""
         ledger = Ledger(len(ids))
 
         def send(places: Sequence[int]) -> None:
             requests = {
-                n: self._api.delete(ids[n], notifies=ids[n] in notifies)
+                n: self._api.delete(
+                    ids[n], etag=etags.get(ids[n], ""), notifies=ids[n] in notifies
+                )
                 for n in places
                 if ids[n]
             }
@@ -321,11 +325,25 @@ class Writes:
                     ledger.fail([n], result)
                 else:
                     ledger.found[n] = Outcome()
+            stale = {n: ids[n] for n, r in results.items() if _is_stale(r)}
+            self._show_changed(stale, ledger)
             doubtful = {n: ids[n] for n, r in results.items() if _is_forbidden(r)}
             self._forgive_gone(doubtful, ledger, Outcome())
             _stop(results, ledger)
 
         return ledger.send_all(_parts(range(len(ids))), send)
+
+    def _show_changed(self, stale: Mapping[int, str], ledger: Ledger) -> None:
+        """Answer deletes of events that were changed meanwhile, as they are now."""
+        events = self._look(list(stale.values())) if stale else {}
+        for n, event_id in stale.items():
+            event = events[event_id]
+            remote = None if event is None else event_to_remote(event, self._reading)
+            if remote is None or remote.is_gone:
+                ledger.found[n] = Outcome()
+            else:
+                error = EtagMismatch("The event was changed meanwhile.")
+                ledger.found[n] = Outcome(remote, error)
 
     def _forgive_gone(
         self,
@@ -364,6 +382,10 @@ class Writes:
 
 def _parts(places: Sequence[int]) -> list[Sequence[int]]:
     return [places[start : start + PARTS] for start in range(0, len(places), PARTS)]
+
+
+def _is_stale(result: Wire | CrmSyncError) -> bool:
+    return isinstance(result, EtagMismatch)
 
 
 def _is_forbidden(result: Wire | CrmSyncError) -> bool:

@@ -115,13 +115,15 @@ class EventsApi:
             request.headers["If-Match"] = etag
         return request
 
-    def delete(self, event_id: str, *, notifies: bool) -> Request:
-        """Return the request that deletes an event."""
+    def delete(self, event_id: str, *, etag: str = "", notifies: bool) -> Request:
+        """Return the request that deletes an event, of a certain version if given."""
         request: Request = self._events.delete(
             calendarId=self.calendar_id,
             eventId=event_id,
             sendUpdates=_updates(notifies),
         )
+        if etag:
+            request.headers["If-Match"] = etag
         return request
 
     def send(self, requests: Sequence[Request]) -> list[Wire | CrmSyncError]:
