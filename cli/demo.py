@@ -189,18 +189,16 @@ def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
         account = _connect(wired, user)
         plan.say(f"   {user.name} authorised Google Sync as {account}.")
     plan.say("\n3. The first cycle: what would it do?")
-    dry = [
-        run_kinds(wired, user, ["contacts"], Order(is_dry=True))[0] for user in users
-    ]
+    dry = [c for user in users for c in run_kinds(wired, user, (), Order(is_dry=True))]
     _print(plan, dry)
     plan.say("\n4. Accepted; now it does it.")
     first = [
-        run_kinds(wired, user, ["contacts"], Order(accepts=True))[0] for user in users
+        c for user in users for c in run_kinds(wired, user, (), Order(accepts=True))
     ]
     _print(plan, first)
     time.sleep(_FEED_DELAY + 0.5)
     plan.say("\n5. A second cycle has nothing to do.")
-    second = [run_kinds(wired, user, ["contacts"], Order())[0] for user in users]
+    second = [c for user in users for c in run_kinds(wired, user, (), Order())]
     _print(plan, second)
     found = checking.check(wired)
     plan.say("\n6. An independent check compares both sides.")

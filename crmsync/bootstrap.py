@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from crmsync import migrations
 from crmsync.config import Config
@@ -32,9 +34,11 @@ from crmsync.records.values import FieldTable
 from crmsync.services.app import (
     AccountDefaults,
     App,
+    CalendarWish,
     CrmBackend,
     Group,
     SystemClock,
+    TaskWish,
 )
 from crmsync.storage import people
 from crmsync.storage.database import Database, make_database
@@ -115,6 +119,57 @@ class GoogleParts:
             options=options,
         )
 
+    def calendar(
+        self, connection: Connection, table: FieldTable, wish: CalendarWish
+    ) -> Side:
+        """Return one calendar of a Google account as a side."""
+        from crmsync.connectors.google.activities import (
+            ActivitiesOptions,
+            GoogleActivities,
+        )
+        from crmsync.connectors.google.mapping.activities import (
+            PrivateEvents,
+            SectionMode,
+        )
+
+        http = GoogleHttp(self.transport, self._tokens(connection), api="calendar")
+        options = ActivitiesOptions(
+            calendar_id=wish.calendar_id,
+            address=connection.email,
+            installation=self.installation,
+            sign=self._sign,
+            past_days=wish.past_days,
+            future_days=wish.future_days,
+            private_events=cast("PrivateEvents", wish.private_events),
+            context_section=cast("SectionMode", wish.context_section),
+            is_colleague=wish.is_colleague,
+        )
+        return GoogleActivities(
+            http,
+            self.endpoints.calendar,
+            table=table,
+            clock=self._clock,
+            options=options,
+        )
+
+    def tasks(self, connection: Connection, table: FieldTable, wish: TaskWish) -> Side:
+        """Return one task list of a Google account as a side."""
+        from crmsync.connectors.google.tasks import GoogleTasks, TasksOptions
+
+        http = GoogleHttp(self.transport, self._tokens(connection), api="tasks")
+        return GoogleTasks(
+            http,
+            self.endpoints.tasks,
+            table=table,
+            clock=self._clock,
+            options=TasksOptions(list_id=wish.list_id, link_prefix=wish.link_prefix),
+        )
+
+    def _sign(self, text: str) -> str:
+        """Sign a marker in a Google record (CAL-26)."""
+        key = self._config.secret_key().encode()
+        return hmac.new(key, b"marker|" + text.encode(), hashlib.sha256).hexdigest()
+
     def _tokens(self, connection: Connection) -> GrantTokens:
         grant = Grant.from_text(self._cipher.decrypt(connection.grant))
 
@@ -168,8 +223,11 @@ def _endpoints(config: Config) -> GoogleEndpoints:
 class BuiltinParts:
     """The built-in CRM behind the services."""
 
-    def __init__(self, database: Database, installation: str, clock: Clock) -> None:
-        """Use the CRM's tables in `database`."""
+    def __init__(
+        self, database: Database, installation: str, clock: Clock, url: str
+    ) -> None:
+        """Use the CRM's tables in `database`; its pages are under `url`."""
+        self._url_prefix = f"{url.rstrip('/')}/activities/"
         self._database = database
         self._clock = clock
         self._installation = installation
@@ -239,6 +297,46 @@ class BuiltinParts:
             fields=table.names,
         )
         return BuiltinContacts(self._database, options, clock=self._clock)
+
+    def activities(self, user: User, wish: CalendarWish) -> CrmSide:
+        """Return the activities of the CRM as one user's side."""
+        from crmsync.connectors.builtin.activities import (
+            ActivityOptions,
+            BuiltinActivities,
+        )
+
+        options = ActivityOptions(
+            crm_user_id=self.ensure_user(user.email, user.name),
+            installation=self._installation,
+            user=user.user_id,
+            syncs=wish.syncs,
+            address_of=wish.address_of,
+            past_days=wish.past_days,
+            future_days=wish.future_days,
+            invite_contacts=wish.invites_contacts,
+            url_prefix=self._url_prefix,
+        )
+        return BuiltinActivities(self._database, options, clock=self._clock)
+
+    def todos(self, user: User, wish: TaskWish) -> CrmSide:
+        """Return the to-dos of the CRM as one user's side."""
+        from crmsync.connectors.builtin.tasks import BuiltinTasks, TaskOptions
+
+        options = TaskOptions(
+            crm_user_id=self.ensure_user(user.email, user.name),
+            installation=self._installation,
+            user=user.user_id,
+            zone=wish.zone,
+            url_prefix=self._url_prefix,
+        )
+        return BuiltinTasks(self._database, options, clock=self._clock)
+
+    def user_emails(self) -> dict[str, str]:
+        """Return the CRM's users: id and e-mail address."""
+        from crm import users
+
+        with self._database.read() as connection:
+            return {row.id: row.email for row in users.list_all(connection)}
 
 
 def _name(values: Mapping[str, str]) -> str:
@@ -327,7 +425,7 @@ def _crm(
 ) -> CrmBackend:
     if config.crm_backend == "infor":
         raise ConfigError("CRM_BACKEND=infor: this version knows only builtin so far.")
-    return BuiltinParts(database, installation, clock)
+    return BuiltinParts(database, installation, clock, config.public_url)
 
 
 def _check_database(database: Database) -> None:

@@ -8,7 +8,7 @@ Shapes: `due` is a date `2026-11-24`; a CRM's timed to-do shows an instant
 from __future__ import annotations
 
 from crmsync.records import equivalence
-from crmsync.records.values import Field, Values
+from crmsync.records.values import Field, FieldDirection, Values
 
 DONE = "yes"
 
@@ -27,7 +27,16 @@ FIELDS: tuple[Field, ...] = (
     Field("title", "Regarding", "title", _TEXT, 1024),
     Field("due", "Date", "due", _date, 19, is_cut=False),
     Field("done", "Completed", "status", _flag, 8, is_cut=False),
-    Field("notes", "Notes", "notes", _TEXT, 7600),
+    Field("notes", "Notes", "notes", _TEXT, 7000),
+    Field(
+        "context",
+        "Section in the notes",
+        "notes",
+        _TEXT,
+        600,
+        direction=FieldDirection.TO_GOOGLE,
+        keeps_when_blank=True,
+    ),
 )
 """The built-in table. Google takes 8192 characters of notes, our lines included."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -43,6 +43,41 @@ class AccountDefaults:
     ambiguous: str
 
 
+@dataclass(frozen=True, slots=True)
+class CalendarWish:
+    """What a user chose for the calendar, and what is known of colleagues.
+
+    Attributes:
+        calendar_id: which calendar (CAL-23).
+        past_days, future_days: the window (CAL-19).
+        private_events: CAL-21.
+        context_section: CAL-5.
+        invites_contacts: contacts of an activity are guests of its event (CAL-9).
+        syncs: whether a CRM user's calendar is synchronised.
+        address_of: where a CRM user is invited, or "".
+        is_colleague: whether an address is one of ours.
+    """
+
+    calendar_id: str
+    past_days: int
+    future_days: int
+    private_events: str
+    context_section: str
+    invites_contacts: bool
+    syncs: Callable[[str], bool]
+    address_of: Callable[[str], str]
+    is_colleague: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWish:
+    """What a user chose for to-dos (TSK-5), and where the CRM shows one (TSK-6)."""
+
+    list_id: str
+    zone: str
+    link_prefix: str
+
+
 class CrmBackend(Protocol):
     """The CRM behind the services; one per `CRM_BACKEND`."""
 
@@ -66,6 +101,18 @@ class CrmBackend(Protocol):
         self, user: User, group_id: str, table: FieldTable, accounts: AccountDefaults
     ) -> CrmSide:
         """Return the contacts of the CRM as one user's side."""
+        ...
+
+    def activities(self, user: User, wish: CalendarWish) -> CrmSide:
+        """Return the activities of the CRM as one user's side."""
+        ...
+
+    def todos(self, user: User, wish: TaskWish) -> CrmSide:
+        """Return the to-dos of the CRM as one user's side."""
+        ...
+
+    def user_emails(self) -> Mapping[str, str]:
+        """Return the CRM's users: id and e-mail address."""
         ...
 
 
@@ -103,6 +150,16 @@ class GoogleBackend(Protocol):
 
     def contacts(self, connection: Connection, table: FieldTable, label: str) -> Side:
         """Return the contacts of one Google account as a side."""
+        ...
+
+    def calendar(
+        self, connection: Connection, table: FieldTable, wish: CalendarWish
+    ) -> Side:
+        """Return one calendar of a Google account as a side."""
+        ...
+
+    def tasks(self, connection: Connection, table: FieldTable, wish: TaskWish) -> Side:
+        """Return one task list of a Google account as a side."""
         ...
 
 

@@ -19,7 +19,8 @@ from crmsync.errors import (
 )
 from crmsync.services import settings
 from crmsync.services.app import App
-from crmsync.storage import leases, people
+from crmsync.services.sides import sides_of
+from crmsync.storage import cycles, leases, people
 from crmsync.storage.leases import Lease
 from crmsync.storage.people import Connection, Pair, User
 from crmsync.storage.state import SqlState
@@ -102,15 +103,13 @@ def build_run(
         PermissionMissing: if the kind's scope was not granted (AUTH-5).
     """
     connection = usable_connection(app, user, pair.kind)
-    table = settings.contact_table(app, user.user_id)
-    label = settings.get(app, "label_root")
-    accounts = settings.account_defaults(app)
+    sides = sides_of(app, user, pair, connection)
     first = settings.get(app, "first_cycle") == "preview"
     return Run(
-        crm=app.crm.contacts(user, pair.group_id, table, accounts),
-        google=app.google.contacts(connection, table, label),
+        crm=sides.crm,
+        google=sides.google,
         state=state,
-        table=table,
+        table=sides.table,
         policy=settings.policy(app, user.user_id, pair.kind),
         clock=app.clock,
         ids=app.ids,
@@ -121,6 +120,9 @@ def build_run(
         is_dry=shape.is_dry,
         carried=shape.carried,
         is_over=shape.is_over,
+        kind=sides.kind,
+        is_first=not cycles.has_ended(app.database, pair.pair_id),
+        since=sides.since,
     )
 
 

@@ -14,6 +14,7 @@ from crmsync.engine.policy import (
     Direction,
     Granularity,
     Match,
+    MemberEdit,
     Policy,
     WeakMatch,
 )
@@ -176,6 +177,9 @@ def policy(app: App, user_id: str, kind: str) -> Policy:
         hold_records=int(value("hold_records")),
         hold_percent=int(value("hold_percent")),
         hold_creates=int(value("hold_creates")),
+        member_edit=MemberEdit(value("member_edit")),
+        keeps_original=value("fork_keeps_original") == "on",
+        notification_budget=int(value("notification_budget")),
     )
 
 

@@ -213,6 +213,16 @@ SETTINGS: tuple[Setting, ...] = (
         "How private events are treated (CAL-21).", per_user=True,
     ),
     Setting(
+        "calendar", (), "primary",
+        "Which Google calendar is synchronised: primary, or a calendar's ID (CAL-23).",
+        per_user=True, check=_text(254),
+    ),
+    Setting(
+        "task_list", (), "@default",
+        "Which Google task list is synchronised: @default, or a list's ID (TSK-5).",
+        per_user=True, check=_text(254),
+    ),
+    Setting(
         "window_past_days", (), "30", "Days back that a full read covers (CAL-19).",
         per_user=True, check=_number(0, 3650),
     ),

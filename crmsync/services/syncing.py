@@ -21,7 +21,7 @@ from crmsync.errors import (
     UsageError,
     describe,
 )
-from crmsync.services import pacing, settings
+from crmsync.services import colleagues, pacing, settings
 from crmsync.services.app import App
 from crmsync.services.runs import SERVICE_OF, Shape, build_run, held_lease, never
 from crmsync.services.settings_table import KINDS
@@ -32,7 +32,7 @@ from crmsync.storage.people import Pair, User
 from crmsync.storage.scratch import bring_back, scratch_copy
 from crmsync.storage.state import SqlState
 
-READY_KINDS = ("contacts",)
+READY_KINDS = ("contacts", "calendar", "tasks")
 """Kinds this version can run."""
 
 PAUSED = {
@@ -304,6 +304,8 @@ def close(
     now = app.clock.now()
     cycles.close_cycle(app.database, cycle_id, report, requests, now=now)
     pacing.plan_next(app, pair, cycle_id, report)
+    if pair.kind == "calendar":
+        colleagues.wake_guests(app, pair, cycle_id)
     _log_end(history.cycle_row(app.database, cycle_id))
     if report.state is CycleState.PAUSED:
         return cycles.fold_pause(app.database, cycle_id, now)

@@ -376,11 +376,10 @@ class BuiltinTasks:
             SideName.CRM,
             row.id,
             str(row.version),
-            {} if row.deleted else self._values(row),
+            {} if row.deleted else self._values(row, names),
             {
                 "left": not is_mine,
                 "recurs": recurs,
-                "context": "" if row.deleted else section(row, names),
                 "url": f"{options.url_prefix}{row.id}" if options.url_prefix else "",
                 "modified_by": row.modified_by,
             },
@@ -391,12 +390,13 @@ class BuiltinTasks:
             modified_at=row.modified_at,
         )
 
-    def _values(self, row: ActivityRow) -> Values:
+    def _values(self, row: ActivityRow, names: Names) -> Values:
         values = {
             "title": row.values["subject"],
             "due": "" if row.is_undated else self._due(row),
             "done": DONE if row.completed_at is not None else "",
             "notes": row.values["notes"],
+            "context": section(row, names),
         }
         return {n: values[n] for n in self._options.fields if values.get(n)}
 

@@ -33,7 +33,7 @@ from crmsync.errors import (
     ReconnectNeeded,
     Retryable,
 )
-from crmsync.ports import Clock, Edit, NewRecord, Opened, Outcome, Page
+from crmsync.ports import NO_ETAGS, Clock, Edit, NewRecord, Opened, Outcome, Page
 from crmsync.records.remote import Remote
 from crmsync.records.values import FieldTable, SideName, Values
 
@@ -235,7 +235,11 @@ class GoogleTasks:
             return Outcome(error=error)
 
     def delete(
-        self, remote_ids: Sequence[str], *, notifies: frozenset[str] = frozenset()
+        self,
+        remote_ids: Sequence[str],
+        *,
+        etags: Mapping[str, str] = NO_ETAGS,
+        notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
         """Delete tasks; one that is gone already counts as deleted.
 

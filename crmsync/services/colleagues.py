@@ -1,0 +1,120 @@
+"""Who of us synchronises a calendar, and under which address (CAL-9, CAL-10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from crmsync.connectors.google.oauth import is_granted
+from crmsync.engine.policy import Direction
+from crmsync.services import settings
+from crmsync.services.app import App
+from crmsync.storage import people, queueing
+from crmsync.storage import tables as t
+from crmsync.storage.people import Connection, Pair, User
+
+_SERVICE = "google_sync"
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """One enabled user as others meet them in a calendar.
+
+    Attributes:
+        address: the connected Google address, else the CRM's e-mail.
+        pair_id: of their calendar.
+        syncs: their calendar is synchronised, and Google may be written.
+    """
+
+    address: str
+    pair_id: str
+    syncs: bool
+
+
+class Colleagues:
+    """All enabled users, as they are when a cycle begins."""
+
+    def __init__(self, app: App) -> None:
+        """Read users, connections and directions."""
+        users = [u for u in people.users(app.database) if not u.is_disabled]
+        connected = {
+            connection.user_id: connection
+            for connection in people.all_connections(app.database)
+            if connection.service == _SERVICE
+        }
+        emails = app.crm.user_emails()
+        known = {
+            user.email.casefold(): _colleague(app, user, connected.get(user.user_id))
+            for user in users
+        }
+        self._by_crm_id = {
+            crm_id: known[email.casefold()]
+            for crm_id, email in emails.items()
+            if email.casefold() in known
+        }
+        self._emails = emails
+        self._addresses = {address.casefold() for address in known}
+        self._addresses |= {c.address.casefold() for c in known.values()}
+        domains = settings.get(app, "own_domains").replace(",", " ").split()
+        self._domains = {domain.casefold().lstrip("@") for domain in domains}
+
+    def syncs(self, crm_user_id: str) -> bool:
+        """Whether a CRM user's calendar is synchronised to Google."""
+        found = self._by_crm_id.get(crm_user_id)
+        return found is not None and found.syncs
+
+    def address_of(self, crm_user_id: str) -> str:
+        """Return where a CRM user is invited, or "" (CAL-9)."""
+        found = self._by_crm_id.get(crm_user_id)
+        return found.address if found is not None else self._emails.get(crm_user_id, "")
+
+    def is_colleague(self, address: str) -> bool:
+        """Whether an address is one of ours."""
+        folded = address.strip().casefold()
+        _, _, domain = folded.rpartition("@")
+        return folded in self._addresses or domain in self._domains
+
+
+def _colleague(app: App, user: User, connection: Connection | None) -> Colleague:
+    pair = people.seen_pair(app.database, user.user_id, "calendar")
+    address = user.email
+    syncs = False
+    if connection is not None:
+        address = connection.email or user.email
+        direction = settings.get(
+            app, "direction", user_id=user.user_id, kind="calendar"
+        )
+        syncs = (
+            connection.state == "active"
+            and is_granted("calendar", connection.scopes)
+            and "calendar" in settings.allowed_kinds(app, user.user_id)
+            and direction != Direction.TO_CRM.value
+            and pair.is_accepted
+        )
+    return Colleague(address, pair.pair_id, syncs)
+
+
+def wake_guests(app: App, pair: Pair, cycle_id: str) -> None:
+    """Make the calendars of colleagues due that a cycle has written to (CAL-7)."""
+    items, links = t.items, t.links
+    wanted = (
+        select(links.c.google_base)
+        .join(items, items.c.link_id == links.c.id)
+        .where(items.c.cycle_id == cycle_id, items.c.is_google_written)
+    )
+    with app.database.read() as connection:
+        bases = [row.google_base for row in connection.execute(wanted)]
+    guests = {g for base in bases for g in base.get("attendees", "").splitlines()}
+    if not guests:
+        return
+    now = app.clock.now()
+    for grant in people.all_connections(app.database):
+        is_guest = grant.email.casefold() in guests
+        if not is_guest or grant.user_id == pair.user_id:
+            continue
+        theirs = people.seen_pair(app.database, grant.user_id, "calendar")
+        if theirs.is_accepted and not theirs.is_paused:
+            people.edit_pair(app.database, theirs.pair_id, next_due_at=now)
+            if queueing.claim(app.database, theirs.pair_id, now):
+                app.doorbell.ring(theirs.pair_id, "sync")
