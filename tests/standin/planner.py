@@ -21,7 +21,7 @@ from tests.standin.todo import Todo
 EVENTS = re.compile(r"/calendar/v3/calendars/([^/]+)/events(?:/([^/]+))?(/instances)?")
 LISTS = re.compile(r"/tasks/v1/users/@me/lists(?:/([^/]+))?")
 TASKS = re.compile(r"/tasks/v1/lists/([^/]+)/tasks(?:/([^/]+))?")
-BATCHES = ("/batch/calendar/v3", "/batch/tasks/v1")
+BATCHES = ("/batch/calendar/v3", "/batch")
 LIMIT = 50
 
 

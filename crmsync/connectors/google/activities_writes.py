@@ -44,6 +44,11 @@ from crmsync.records.values import FieldTable, Values
 GENERATIONS = 3
 """Ids that are tried where somebody else's event has ours."""
 
+_STAYS_CANCELLED = (
+    "Google does not bring this cancelled occurrence back. Make a single activity at "
+    "that time instead."
+)
+
 Project = Callable[[Remote, Values | None], Values]
 Results = Mapping[int, Wire | CrmSyncError]
 
@@ -261,9 +266,22 @@ class Writes:
             elif _is_forbidden(result):
                 doubtful.append(draft)
             self._note(draft.place, result, ledger)
-        self._forgive_gone({d.place: d.edit.remote_id for d in doubtful}, ledger)
+        self._explain_forbidden(doubtful, ledger)
         _stop(results, ledger)
         self._look_again(stale, ledger)
+
+    def _explain_forbidden(self, drafts: Sequence[_Draft], ledger: Ledger) -> None:
+        """Look what Google forbids: a deleted event is gone, a cancelled one stays."""
+        if not drafts:
+            return
+        events = self._look([draft.edit.remote_id for draft in drafts])
+        for draft in drafts:
+            event = events[draft.edit.remote_id]
+            if event is None or event_to_remote(event, self._reading).is_gone:
+                error = NotFound(f"The event {draft.edit.remote_id} is gone.")
+                ledger.fail([draft.place], error)
+            elif event.get("status") == "cancelled":
+                ledger.fail([draft.place], InvalidRecord(_STAYS_CANCELLED))
 
     def _look_again(self, stale: Sequence[_Draft], ledger: Ledger) -> None:
         """Deal with other versions: ours that had arrived, unmapped edits, and edits.
@@ -328,7 +346,7 @@ class Writes:
             stale = {n: ids[n] for n, r in results.items() if _is_stale(r)}
             self._show_changed(stale, ledger)
             doubtful = {n: ids[n] for n, r in results.items() if _is_forbidden(r)}
-            self._forgive_gone(doubtful, ledger, Outcome())
+            self._forgive_cancelled(doubtful, ledger)
             _stop(results, ledger)
 
         return ledger.send_all(_parts(range(len(ids))), send)
@@ -345,21 +363,15 @@ class Writes:
                 error = EtagMismatch("The event was changed meanwhile.")
                 ledger.found[n] = Outcome(remote, error)
 
-    def _forgive_gone(
-        self,
-        doubtful: Mapping[int, str],
-        ledger: Ledger,
-        outcome: Outcome | None = None,
-    ) -> None:
-        """Look whether what Google forbids is an event that is cancelled already."""
+    def _forgive_cancelled(self, doubtful: Mapping[int, str], ledger: Ledger) -> None:
+        """Look whether what Google forbids to delete is cancelled already."""
         if not doubtful:
             return
         events = self._look(list(doubtful.values()))
         for n, name in doubtful.items():
             event = events[name]
             if event is None or event.get("status") == "cancelled":
-                error = NotFound(f"The event {name} is gone.")
-                ledger.found[n] = outcome or Outcome(error=error)
+                ledger.found[n] = Outcome()
 
     # ------------------------------------------------------------------ sending
 

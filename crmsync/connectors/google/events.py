@@ -13,7 +13,7 @@ from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.faults import CALENDAR_JUDGE
 from crmsync.connectors.google.mapping.activities import EVENT_FIELDS
 from crmsync.connectors.google.multipart import Multipart, Request, Wire
-from crmsync.connectors.google.service import build_service
+from crmsync.connectors.google.service import batch_url, build_service
 from crmsync.errors import CrmSyncError, ProtocolBroken
 
 PAGE_SIZE = 2500
@@ -45,7 +45,7 @@ class EventsApi:
         self.root = root
         self.calendar_id = calendar_id
         self._events = build_service("calendar", "v3", http, root).events()
-        self._batch = Multipart(http, f"{root}batch/calendar/v3", CALENDAR_JUDGE)
+        self._batch = Multipart(http, batch_url("calendar", "v3", root), CALENDAR_JUDGE)
 
     @property
     def quota_units(self) -> int:

@@ -124,6 +124,16 @@ def _document(api: str, version: str, root: str) -> str:
     return orjson.dumps(whole).decode()
 
 
+def batch_url(api: str, version: str, root: str) -> str:
+    """Return where the multipart batches of an API go.
+
+    >>> batch_url("calendar", "v3", "https://www.googleapis.com/")
+    'https://www.googleapis.com/batch/calendar/v3'
+    """
+    path: str = orjson.loads(_document(api, version, root))["batchPath"]
+    return root + path
+
+
 def build_service(api: str, version: str, http: GoogleHttp, root: str) -> Any:
     """Return the client of one API; nothing is read from the network.
 

@@ -9,7 +9,7 @@ from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.faults import TASKS_JUDGE
 from crmsync.connectors.google.mapping.tasks import TASK_FIELDS
 from crmsync.connectors.google.multipart import Multipart, Request, Wire
-from crmsync.connectors.google.service import build_service
+from crmsync.connectors.google.service import batch_url, build_service
 from crmsync.errors import CrmSyncError, OutcomeUnknown, ProtocolBroken
 
 PAGE_SIZE = 100
@@ -33,7 +33,7 @@ class TaskListApi:
         service = build_service("tasks", "v1", http, root)
         self._tasks = service.tasks()
         self._lists = service.tasklists()
-        self._batch = Multipart(http, f"{root}batch/tasks/v1", TASKS_JUDGE)
+        self._batch = Multipart(http, batch_url("tasks", "v1", root), TASKS_JUDGE)
 
     @property
     def quota_units(self) -> int:

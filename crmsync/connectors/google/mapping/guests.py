@@ -14,9 +14,6 @@ from crmsync.records.activities import ANSWERS, DECLINED
 
 Wire = Mapping[str, Any]
 
-MOST_GUESTS = 300
-"""Google takes no more (its own limit for a calendar without a paid plan is 200)."""
-
 _UNANSWERED = "needsAction"
 _GENERATED = ".calendar.google.com"
 
@@ -105,7 +102,7 @@ def write_guests(event: Wire, own: str, wanted: str) -> list[dict[str, Any]] | N
     """Return the whole list of guests; None if it is as wanted already.
 
     Raises:
-        InvalidRecord: Google does not show all guests, or takes no more.
+        InvalidRecord: Google does not show all guests.
     """
     lines = [line.strip().casefold() for line in wanted.splitlines()]
     addresses = dict.fromkeys(line for line in lines if line)
@@ -116,11 +113,6 @@ def write_guests(event: Wire, own: str, wanted: str) -> list[dict[str, Any]] | N
         raise InvalidRecord(
             "Google does not show all guests of this event, so they can not be changed "
             "from here. Change them in Google Calendar.",
-            ("attendees",),
-        )
-    if len(addresses) > MOST_GUESTS:
-        raise InvalidRecord(
-            f"Google takes {MOST_GUESTS} guests, this activity has {len(addresses)}.",
             ("attendees",),
         )
     kept = [
