@@ -187,8 +187,10 @@ class Agenda:
                     guest.update(sent)
         return copy.deepcopy(self.store(before))
 
-    def delete(self, name: str, updates: str) -> None:
+    def delete(self, name: str, etag: str, updates: str) -> None:
         event = self.shown(name)
+        if etag and etag != event["etag"]:
+            raise Refused(412, "conditionNotMet", "Precondition Failed")
         if event["status"] == "cancelled":
             raise Refused(410, "deleted", "Resource has been deleted")
         self._mail(event, updates)

@@ -147,7 +147,7 @@ class Planner:
         if call.method == "PATCH" and name:
             return book.patch(name, call.body(), etag, updates)
         if call.method == "DELETE" and name:
-            book.delete(name, updates)
+            book.delete(name, etag, updates)
             return None
         raise not_found()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from crmsync.connectors.google.activities_deletes import Deletes
 from crmsync.connectors.google.activities_feed import Feed, Window
 from crmsync.connectors.google.activities_series import Organizers
 from crmsync.connectors.google.activities_writes import Writes, with_hidden
@@ -112,6 +113,7 @@ class GoogleActivities:
             sleep=http.transport.nature.sleep,
         )
         self._writes = Writes(self._api, self._reading, table, self._look, self.project)
+        self._deletes = Deletes(self._api, self._reading, self._look)
 
     @property
     def requests(self) -> int:
@@ -213,7 +215,7 @@ class GoogleActivities:
         Raises:
             Retryable: nothing of the call happened.
         """
-        return self._writes.delete(remote_ids, etags, notifies)
+        return self._deletes.delete(remote_ids, etags, notifies)
 
     def select(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
         """Do nothing: every event of a calendar is selected."""

@@ -1,7 +1,7 @@
-"""Creates, updates and deletes of events, in batches (contract, 5.5 and 5.8).
+"""Creates and updates of events, in batches (contract, 5.5 and 5.8).
 
-All of them may be repeated without harm: an insert carries our own id, an update the
-version that it was made from, and what is deleted twice is deleted.
+Both may be repeated without harm: an insert carries our own id, an update the version
+that it was made from.
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from crmsync.connectors.google.activities_sending import (
+    Result,
+    is_forbidden,
+    note,
+    parts,
+    send,
+    stop,
+)
 from crmsync.connectors.google.activities_series import Look
 from crmsync.connectors.google.activities_slots import Slots
 from crmsync.connectors.google.batches import Ledger
@@ -25,18 +33,13 @@ from crmsync.connectors.google.mapping.activities_out import (
     patch_of,
 )
 from crmsync.connectors.google.mapping.properties import key_of
-from crmsync.connectors.google.multipart import PARTS, Request, Wire
+from crmsync.connectors.google.multipart import Request, Wire
 from crmsync.errors import (
     AlreadyExists,
-    CrmSyncError,
     EtagMismatch,
     InvalidRecord,
     NotFound,
-    PermissionMissing,
-    ReconnectNeeded,
-    Retryable,
 )
-from crmsync.errors import OutcomeUnknown as Unknown
 from crmsync.ports import Edit, NewRecord, Outcome
 from crmsync.records.remote import Remote
 from crmsync.records.values import FieldTable, Values
@@ -50,7 +53,6 @@ _STAYS_CANCELLED = (
 )
 
 Project = Callable[[Remote, Values | None], Values]
-Results = Mapping[int, Wire | CrmSyncError]
 
 
 def event_id(key: str, generation: int = 0) -> str:
@@ -109,6 +111,9 @@ class Writes:
         self._project = project
         self._slots = Slots(api, reading, table, look)
 
+    def _note(self, place: int, result: Result, ledger: Ledger) -> None:
+        note(place, result, ledger, self._reading)
+
     # ------------------------------------------------------------------ create
 
     def create(self, records: Sequence[NewRecord]) -> list[Outcome]:
@@ -128,9 +133,9 @@ class Writes:
         def change(places: Sequence[int]) -> None:
             self._change({n: records[n] for n in places}, ledger)
 
-        ledger.send_all(_parts(singles), insert)
+        ledger.send_all(parts(singles), insert)
         left = [place for place in slots if place not in ledger.found]
-        return ledger.send_all(_parts(left), change)
+        return ledger.send_all(parts(left), change)
 
     def _insert(
         self,
@@ -151,14 +156,14 @@ class Writes:
                 continue
             requests[n] = self._api.insert(body, notifies=records[n].notifies)
         taken: list[int] = []
-        results = self._send(requests)
+        results = send(self._api, requests)
         for n, result in results.items():
             if isinstance(result, AlreadyExists):
                 taken.append(n)
             else:
                 self._note(n, result, ledger)
         foreign = self._adopt({n: (ids[n], records[n].key) for n in taken}, ledger)
-        _stop(results, ledger)
+        stop(results, ledger)
         return foreign
 
     def _adopt(self, taken: Mapping[int, tuple[str, str]], ledger: Ledger) -> list[int]:
@@ -201,7 +206,7 @@ class Writes:
         """Write fields of events; see `ports.Side.update`."""
         ledger = Ledger(len(edits))
 
-        def send(places: Sequence[int]) -> None:
+        def write(places: Sequence[int]) -> None:
             stale = [n for n in places if needs_fresh(edits[n], self._reading)]
             events = self._look([edits[n].remote_id for n in stale])
             drafts = []
@@ -214,7 +219,7 @@ class Writes:
                     drafts.append(draft)
             self._send_drafts(drafts, ledger)
 
-        return ledger.send_all(_parts(range(len(edits))), send)
+        return ledger.send_all(parts(range(len(edits))), write)
 
     def _checked(
         self, place: int, edit: Edit, fresh: Wire | None, *, is_read: bool
@@ -257,17 +262,17 @@ class Writes:
             )
             for draft in drafts
         }
-        results = self._send(requests)
+        results = send(self._api, requests)
         stale, doubtful = [], []
         for draft in drafts:
             result = results[draft.place]
             if isinstance(result, EtagMismatch):
                 stale.append(draft)
-            elif _is_forbidden(result):
+            elif is_forbidden(result):
                 doubtful.append(draft)
             self._note(draft.place, result, ledger)
         self._explain_forbidden(doubtful, ledger)
-        _stop(results, ledger)
+        stop(results, ledger)
         self._look_again(stale, ledger)
 
     def _explain_forbidden(self, drafts: Sequence[_Draft], ledger: Ledger) -> None:
@@ -317,108 +322,6 @@ class Writes:
         if not draft.is_last and self._table.are_same(shown, edit.seen):
             return self._drafted(draft.place, edit, fresh, is_last=True)
         return Outcome(remote, EtagMismatch("The event was changed meanwhile."))
-
-    # ------------------------------------------------------------------ delete
-
-    def delete(
-        self, ids: Sequence[str], etags: Mapping[str, str], notifies: frozenset[str]
-    ) -> list[Outcome]:
-        """Delete events; what is gone, or cancelled already, counts as deleted."""
-        ledger = Ledger(len(ids))
-
-        def send(places: Sequence[int]) -> None:
-            requests = {
-                n: self._api.delete(
-                    ids[n], etag=etags.get(ids[n], ""), notifies=ids[n] in notifies
-                )
-                for n in places
-                if ids[n]
-            }
-            ledger.found.update({n: Outcome() for n in places if not ids[n]})
-            results = self._send(requests)
-            for n, result in results.items():
-                if isinstance(result, CrmSyncError) and not isinstance(
-                    result, NotFound
-                ):
-                    ledger.fail([n], result)
-                else:
-                    ledger.found[n] = Outcome()
-            stale = {n: ids[n] for n, r in results.items() if _is_stale(r)}
-            self._show_changed(stale, ledger)
-            doubtful = {n: ids[n] for n, r in results.items() if _is_forbidden(r)}
-            self._forgive_cancelled(doubtful, ledger)
-            _stop(results, ledger)
-
-        return ledger.send_all(_parts(range(len(ids))), send)
-
-    def _show_changed(self, stale: Mapping[int, str], ledger: Ledger) -> None:
-        """Answer deletes of events that were changed meanwhile, as they are now."""
-        events = self._look(list(stale.values())) if stale else {}
-        for n, event_id in stale.items():
-            event = events[event_id]
-            remote = None if event is None else event_to_remote(event, self._reading)
-            if remote is None or remote.is_gone:
-                ledger.found[n] = Outcome()
-            else:
-                error = EtagMismatch("The event was changed meanwhile.")
-                ledger.found[n] = Outcome(remote, error)
-
-    def _forgive_cancelled(self, doubtful: Mapping[int, str], ledger: Ledger) -> None:
-        """Look whether what Google forbids to delete is cancelled already."""
-        if not doubtful:
-            return
-        events = self._look(list(doubtful.values()))
-        for n, name in doubtful.items():
-            event = events[name]
-            if event is None or event.get("status") == "cancelled":
-                ledger.found[n] = Outcome()
-
-    # ------------------------------------------------------------------ sending
-
-    def _send(self, requests: Mapping[int, Request]) -> Results:
-        if not requests:
-            return {}
-        answers = self._api.send(list(requests.values()))
-        return dict(zip(requests, answers, strict=True))
-
-    def _note(self, place: int, result: Wire | CrmSyncError, ledger: Ledger) -> None:
-        if isinstance(result, CrmSyncError):
-            ledger.fail([place], result)
-        elif not result.get("id"):
-            ledger.fail([place], Unknown("Google's answer does not show the event."))
-        else:
-            ledger.is_written = True
-            remote = event_to_remote(result, self._reading)
-            ledger.found[place] = Outcome(remote)
-
-
-def _parts(places: Sequence[int]) -> list[Sequence[int]]:
-    return [places[start : start + PARTS] for start in range(0, len(places), PARTS)]
-
-
-def _is_stale(result: Wire | CrmSyncError) -> bool:
-    return isinstance(result, EtagMismatch)
-
-
-def _is_forbidden(result: Wire | CrmSyncError) -> bool:
-    return isinstance(result, InvalidRecord) and result.code == "forbidden"
-
-
-def _stop(results: Results, ledger: Ledger) -> None:
-    """End the call where nothing more can be written just now.
-
-    Raises:
-        CrmSyncError: the quota is used up, or the grant is dead; what was written and
-            what was refused is in the ledger.
-    """
-    lasting = (Retryable, PermissionMissing, ReconnectNeeded)
-    for result in results.values():
-        if isinstance(result, lasting) and not isinstance(result, Unknown):
-            if any(not isinstance(r, CrmSyncError) for r in results.values()):
-                ledger.is_written = True
-            raise result
-        if isinstance(result, Unknown):
-            ledger.is_written = True
 
 
 def with_hidden(remote: Remote, base: Values | None) -> Values:

@@ -241,7 +241,7 @@ class GoogleTasks:
         etags: Mapping[str, str] = NO_ETAGS,
         notifies: frozenset[str] = frozenset(),
     ) -> Sequence[Outcome]:
-        """Delete tasks; one that is gone already counts as deleted.
+        """Delete tasks; see `ports.Side.delete`.
 
         An assigned task is left alone: its original would go along (contract, 6.1).
 
@@ -254,14 +254,12 @@ class GoogleTasks:
             tasks = self._look([remote_ids[n] for n in places])
             requests = {}
             for n in places:
-                task = tasks[remote_ids[n]]
-                if task is None or task.get("deleted"):
-                    ledger.found[n] = Outcome()
-                elif is_assigned(task):
-                    why = "The task was assigned in a document or chat."
-                    ledger.fail([n], InvalidRecord(why, code="assigned"))
+                name = remote_ids[n]
+                found = _checked(tasks[name], etags.get(name, ""))
+                if found is None:
+                    requests[n] = self._api.delete(name)
                 else:
-                    requests[n] = self._api.delete(remote_ids[n])
+                    ledger.found[n] = found
             self._send(requests, ledger)
 
         return ledger.send_all(_parts(len(remote_ids)), send)
@@ -291,6 +289,19 @@ class GoogleTasks:
     def deselect(self, remote_ids: Sequence[str]) -> Sequence[Outcome]:
         """Do nothing: no task can leave its list without being moved or deleted."""
         return [Outcome() for _ in remote_ids]
+
+
+def _checked(task: Wire | None, etag: str) -> Outcome | None:
+    """Return why a task is not to be deleted, or not any more; None if it is."""
+    if task is None or task.get("deleted"):
+        return Outcome()
+    if is_assigned(task):
+        why = "The task was assigned in a document or chat: delete it there."
+        return Outcome(error=InvalidRecord(why, code="assigned"))
+    remote = task_to_remote(task)
+    if etag and etag != remote.etag:
+        return Outcome(remote, EtagMismatch("The task was changed meanwhile."))
+    return None
 
 
 def _lasts(error: CrmSyncError) -> bool:

@@ -577,6 +577,24 @@ def test_a_deletion_is_repeatable_and_tells_only_whom_it_may(desk: Desk) -> None
     assert desk.planner.agenda.mails == [(loud, "b@x.example")]
 
 
+@pytest.mark.rule("ENG-3", "ENG-11")
+def test_only_the_version_that_was_looked_at_is_deleted(desk: Desk) -> None:
+    remotes = [desk.fetched(desk.put()) for _ in range(3)]
+    etags = {remote.remote_id: remote.etag for remote in remotes}
+    edited, gone, plain = etags
+    desk.planner.agenda.change(edited, summary="By hand")
+    desk.planner.agenda.remove(gone)
+
+    outcomes = desk.side.delete([edited, gone, plain], etags=etags)
+
+    assert isinstance(outcomes[0].error, EtagMismatch)
+    assert outcomes[0].remote is not None
+    assert outcomes[0].remote.values["subject"] == "By hand"
+    assert [outcome.error for outcome in outcomes[1:]] == [None, None]
+    assert desk.event(edited)["status"] == "confirmed"
+    assert desk.event(plain)["status"] == "cancelled"
+
+
 @pytest.mark.rule("CAL-4")
 def test_a_forbidden_deletion_of_what_is_cancelled_counts_as_done(desk: Desk) -> None:
     gone, live = desk.put(), desk.put()

@@ -351,6 +351,21 @@ def test_a_deletion_is_repeatable_and_spares_assigned_tasks(board: Board) -> Non
     assert not [m for m, p, _ in board.planner.writes() if assigned in p]
 
 
+@pytest.mark.rule("ENG-3", "ENG-11")
+def test_only_the_version_that_was_looked_at_is_deleted(board: Board) -> None:
+    remotes = [board.fetched(board.hand.put()) for _ in range(2)]
+    etags = {remote.remote_id: remote.etag for remote in remotes}
+    edited, plain = etags
+    board.hand.change(edited, title="By hand")
+
+    first, second = board.side.delete([edited, plain], etags=etags)
+
+    assert isinstance(first.error, EtagMismatch)
+    assert second.error is None
+    assert "deleted" not in board.hand.get(edited)
+    assert board.hand.get(plain)["deleted"]
+
+
 def test_many_tasks_are_written_in_few_requests(board: Board) -> None:
     names = [board.hand.put(title=f"t{n}") for n in range(60)]
     remotes = board.side.fetch(names)
