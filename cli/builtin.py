@@ -118,16 +118,22 @@ def merge_contacts(wired: Any, keep: str, lose: str) -> Any:
 def import_file(
     wired: Any, path: Path, email: str, group: str | None
 ) -> imports.ImportResult:
-    """Import a CSV or vCard file; the group is made if it does not exist.
+    """Import a CSV, vCard or iCalendar file; the group is made if it does not exist.
 
     Raises:
         UsageError: if the file cannot be read, or is of no known kind.
     """
     check_builtin(wired)
+    if path.suffix.lower() == ".ics":
+        if group is not None:
+            raise UsageError(f"{path.name}: activities go in no group.")
+        from cli.activities import import_calendar
+
+        return import_calendar(wired, path, email)
     readers = {".csv": imports.import_csv, ".vcf": imports.import_vcf}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise UsageError(f"{path.name}: files are imported from .csv and .vcf.")
+        raise UsageError(f"{path.name}: files are imported from .csv, .vcf and .ics.")
     with refusals():
         with wired.database.write() as connection:
             author = _author(connection, email)

@@ -8,50 +8,94 @@ import click
 
 from cli.common import app, echo_json, says_errors, table
 
-_TYPE = click.argument("record_type", type=click.Choice(["contact"]))
+_TYPE = click.argument("record_type", type=click.Choice(["contact", "activity"]))
+_AS = click.option("--as", "email", default="", help="The user who does it.")
+_SLOT = click.option(
+    "--slot", default="", help="One occurrence of a series, by its start."
+)
 
 
 @click.group()
 def crm() -> None:
-    """List, edit, merge and import records of the built-in CRM."""
+    """List, edit, complete, merge and import records of the built-in CRM."""
 
 
 @crm.command("list")
 @_TYPE
 @click.option("--search", default="", help="Only what holds this text.")
 @click.option("--limit", default=50, show_default=True)
+@click.option("--as", "email", default="", help="Only activities of this user.")
+@click.option(
+    "--state",
+    default="open",
+    show_default=True,
+    type=click.Choice(["open", "done", "all"]),
+    help="Which activities.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @says_errors
-def list_records(record_type: str, search: str, limit: int, as_json: bool) -> None:
+def list_records(
+    record_type: str, search: str, limit: int, email: str, state: str, as_json: bool
+) -> None:
     """List records."""
-    from cli import builtin
+    from cli import activities, builtin
 
     with app() as wired:
-        found = builtin.list_contacts(wired, search, limit)
+        if record_type == "contact":
+            key, columns = "contacts", _CONTACT_COLUMNS
+            found = builtin.list_contacts(wired, search, limit)
+        else:
+            key, columns = "activities", _ACTIVITY_COLUMNS
+            found = activities.list_activities(
+                wired, search, limit, email=email, state=state
+            )
     if as_json:
-        echo_json({"contacts": found})
+        echo_json({key: found})
         return
-    names = ("id", "first", "last", "company", "email", "work_phone", "mobile")
-    rows = [[row.get(name, "") for name in names] for row in found]
+    rows = [[str(row.get(name, "")) for name in columns] for row in found]
     if len(found) == limit:
         click.echo(f"The first {limit}; see more with --limit.")
-    table(
-        rows, ["Id", "First name", "Last name", "Company", "E-mail", "Work", "Mobile"]
-    )
+    table(rows, list(columns.values()))
+
+
+_CONTACT_COLUMNS = {
+    "id": "Id",
+    "first": "First name",
+    "last": "Last name",
+    "company": "Company",
+    "email": "E-mail",
+    "work_phone": "Work",
+    "mobile": "Mobile",
+}
+_ACTIVITY_COLUMNS = {
+    "id": "Id",
+    "type": "Type",
+    "subject": "Regarding",
+    "start": "Start",
+    "duration": "Minutes",
+    "recurrence": "Repeats",
+    "leader": "Leader",
+}
 
 
 @crm.command("edit")
 @_TYPE
 @click.argument("record_id")
 @click.argument("changes", nargs=-1, required=True, metavar="FIELD=VALUE …")
+@_AS
 @says_errors
-def edit(record_type: str, record_id: str, changes: tuple[str, ...]) -> None:
+def edit(
+    record_type: str, record_id: str, changes: tuple[str, ...], email: str
+) -> None:
     """Change fields of a record; the id `new` makes one."""
-    from cli import builtin
+    from cli import activities, builtin
 
     parsed = dict(_pair(change) for change in changes)
     with app() as wired:
-        echo_json(builtin.edit_contact(wired, record_id, parsed))
+        if record_type == "contact":
+            echo_json(builtin.edit_contact(wired, record_id, parsed))
+        else:
+            echo_json(activities.edit_activity(wired, record_id, parsed, email))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -64,18 +108,41 @@ def _pair(text: str) -> tuple[str, str]:
 @crm.command("delete")
 @_TYPE
 @click.argument("record_id")
+@_SLOT
 @says_errors
-def delete(record_type: str, record_id: str) -> None:
-    """Delete a record."""
-    from cli import builtin
+def delete(record_type: str, record_id: str, slot: str) -> None:
+    """Delete a record, or one occurrence of a series."""
+    from cli import activities, builtin
 
     with app() as wired:
-        builtin.delete_contact(wired, record_id)
+        if record_type == "contact":
+            builtin.delete_contact(wired, record_id)
+        else:
+            activities.delete_activity(wired, record_id, slot)
     click.echo(f"Deleted {record_id}.")
 
 
+@crm.command("complete")
+@click.argument("record_type", type=click.Choice(["activity"]))
+@click.argument("record_id")
+@_SLOT
+@_AS
+@click.option("--undo", is_flag=True, help="Open a completed to-do again.")
+@says_errors
+def complete(
+    record_type: str, record_id: str, slot: str, email: str, undo: bool
+) -> None:
+    """Complete an activity into the history."""
+    from cli import activities
+
+    with app() as wired:
+        echo_json(
+            activities.complete_activity(wired, record_id, slot, email=email, undo=undo)
+        )
+
+
 @crm.command("merge")
-@_TYPE
+@click.argument("record_type", type=click.Choice(["contact"]))
 @click.argument("keep")
 @click.argument("lose")
 @says_errors
@@ -93,7 +160,7 @@ def merge(record_type: str, keep: str, lose: str) -> None:
 @click.option("--group", help="Put imported contacts in this group.")
 @says_errors
 def import_files(files: tuple[Path, ...], email: str, group: str | None) -> None:
-    """Import contacts from CSV and vCard files.
+    """Import contacts from CSV and vCard, activities from iCalendar files.
 
     Importing a file again updates nothing and creates nothing.
     """

@@ -104,7 +104,9 @@ def parse_start(value: str, field: str = "start") -> datetime:
 def start_text(at: datetime, *, timeless: bool) -> str:
     """Return an instant in the form of a start."""
     plain = at.astimezone(UTC)
-    return plain.date().isoformat() if timeless else f"{plain:%Y-%m-%dT%H:%M:%SZ}"
+    if timeless:
+        return plain.date().isoformat()
+    return f"{plain.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def end_of(start: datetime, minutes: int) -> datetime:

@@ -8,10 +8,8 @@ the contact since.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import BinaryIO
 
 from sqlalchemy import Connection, insert, or_, select
@@ -23,59 +21,31 @@ from crm.common import Author
 from crm.csvfile import CsvRows
 from crm.errors import CrmError
 from crm.fields import FIELDS
+from crm.importresults import (
+    BATCH,
+    MAX_LINES,
+    Begin,
+    ImportLine,
+    ImportResult,
+    Outcome,
+    Tally,
+)
 from crm.rows import NewContact
 from crm.tables import ImportRow
 from crm.tidy import names_somebody, tidy
 from crm.vcards import Person, read_person, split_cards
 
-Begin = Callable[[], AbstractContextManager[Connection]]
-"""Opens a writing transaction that commits when its block ends: `engine.begin`."""
-
-BATCH = 200
-MAX_LINES = 10_000
-"""Lines that a result lists; the counts go on."""
+__all__ = [
+    "MAX_LINES",
+    "Begin",
+    "ImportLine",
+    "ImportResult",
+    "Outcome",
+    "import_csv",
+    "import_vcf",
+]
 
 _NOBODY = "nothing to know a contact by: no name, company, address or phone"
-
-
-class Outcome(StrEnum):
-    """What became of a row."""
-
-    IMPORTED = "imported"
-    NORMALISED = "normalised"
-    UNCHANGED = "unchanged"
-    SET_ASIDE = "set_aside"
-
-
-@dataclass(frozen=True, slots=True)
-class ImportLine:
-    """A row worth telling about: its line in the file, what became of it, and why."""
-
-    line: int
-    outcome: Outcome
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """How an import ended.
-
-    Attributes:
-        imported: contacts made, the normalised ones included.
-        normalised: of those, how many were changed to fit.
-        unchanged: rows that were imported before.
-        set_aside: rows that could not be imported.
-        lines: normalised rows, rows set aside, and known rows that say something else
-            now; at most `MAX_LINES`.
-        unknown_columns: columns of the file that nothing was read from.
-    """
-
-    imported: int
-    normalised: int
-    unchanged: int
-    set_aside: int
-    lines: tuple[ImportLine, ...]
-    unknown_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +64,6 @@ class _Row:
     values: Mapping[str, str]
     remarks: tuple[str, ...]
     problem: str = ""
-
-
-class _Tally:
-    def __init__(self) -> None:
-        self.counts = dict.fromkeys(Outcome, 0)
-        self.lines: list[ImportLine] = []
-
-    def add(self, row: _Row, outcome: Outcome, reason: str = "") -> None:
-        self.counts[outcome] += 1
-        if reason and len(self.lines) < MAX_LINES:
-            self.lines.append(ImportLine(row.line, outcome, reason))
-
-    def result(self, unknown_columns: tuple[str, ...] = ()) -> ImportResult:
-        normalised = self.counts[Outcome.NORMALISED]
-        return ImportResult(
-            imported=self.counts[Outcome.IMPORTED] + normalised,
-            normalised=normalised,
-            unchanged=self.counts[Outcome.UNCHANGED],
-            set_aside=self.counts[Outcome.SET_ASIDE],
-            lines=tuple(sorted(self.lines, key=lambda item: item.line)),
-            unknown_columns=unknown_columns,
-        )
 
 
 def import_csv(
@@ -140,7 +88,7 @@ def import_csv(
         NotFound: if there is no such group.
     """
     rows = CsvRows(source)
-    tally = _Tally()
+    tally = Tally()
     target = _target(begin, user=user, group=group, rule=rule)
     _import(target, _csv_rows(rows), tally)
     return tally.result(rows.unknown_columns)
@@ -159,7 +107,7 @@ def import_vcf(
     Raises:
         NotFound: if there is no such group.
     """
-    tally = _Tally()
+    tally = Tally()
     target = _target(begin, user=user, group=group, rule=rule)
     _import(target, _vcf_rows(source), tally)
     return tally.result()
@@ -236,18 +184,18 @@ def _hash(*texts: str) -> str:
 # ------------------------------------------------------------------ writing
 
 
-def _import(target: _Target, rows: Iterable[_Row], tally: _Tally) -> None:
+def _import(target: _Target, rows: Iterable[_Row], tally: Tally) -> None:
     for batch in _batches(rows):
         usable = [row for row in batch if not row.problem]
         for row in batch:
             if row.problem:
-                tally.add(row, Outcome.SET_ASIDE, row.problem)
+                tally.add(row.line, Outcome.SET_ASIDE, row.problem)
         try:
             done = _store(target, usable)
         except (CrmError, IntegrityError, DataError):
             done = [_store_alone(target, row) for row in usable]
         for row, (outcome, reason) in zip(usable, done, strict=True):
-            tally.add(row, outcome, reason)
+            tally.add(row.line, outcome, reason)
 
 
 def _store_alone(target: _Target, row: _Row) -> tuple[Outcome, str]:

@@ -250,7 +250,7 @@ def test_a_revoked_grant_pauses_and_a_new_one_goes_on_without_doubles(
         (("user", "add", "not an address"), "is not an e-mail address"),
         (("user", "add", ANNA), "already"),
         (("crm", "import", "nope.vcf"), "cannot be read"),
-        (("crm", "import", "nope.doc"), "from .csv and .vcf"),
+        (("crm", "import", "nope.doc"), "from .csv, .vcf and .ics"),
         (("crm", "edit", "contact", "nope", "first=X"), "no "),
         (("history", "trace", "people/c1"), "Nothing is known"),
     ],
@@ -287,3 +287,27 @@ def test_a_withheld_kind_cannot_be_started_by_command(shell: Shell) -> None:
 
     assert "withheld" in done.stderr
     assert "administrator" in done.stderr
+
+
+def test_activities_are_made_listed_completed_and_imported(shell: Shell) -> None:
+    values = ("subject=Offer", "start=2026-03-02T08:00:00Z", "duration=60")
+    made = json.loads(shell("crm", "edit", "activity", "new", *values).stdout)
+    file = shell.folder / "diary.ics"
+    file.write_bytes(
+        b"BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:x\r\nSUMMARY:Call\r\nEND:VTODO\r\n"
+        b"BEGIN:VJOURNAL\r\nEND:VJOURNAL\r\nEND:VCALENDAR\r\n"
+    )
+
+    for words in ("1 imported, 0 known", "0 imported, 1 known"):
+        said = shell("crm", "import", str(file), "--as", ANNA).stdout
+        assert words in said
+        assert "a VJOURNAL is neither an event nor a to-do" in said
+    listed = shell.json("crm", "list", "activity", "--as", ANNA)["activities"]
+    assert [row["subject"] for row in listed] == ["Offer", "Call"]
+    todo = listed[1]["id"]
+    assert json.loads(shell("crm", "complete", "activity", todo).stdout)["done"]
+    shell("crm", "complete", "activity", todo, "--undo")
+    shell("crm", "delete", "activity", made["id"])
+    assert len(shell.json("crm", "list", "activity")["activities"]) == 1
+    refused = shell("crm", "edit", "activity", todo, "start=soon", status=2)
+    assert "Start is neither a date nor a time" in refused.stderr
