@@ -17,7 +17,9 @@ def sandbox() -> None:
 
 @sandbox.command("serve")
 @click.option("--port", default=8900, show_default=True, help="0 picks a free one.")
-@click.option("--load", multiple=True, metavar="[ACCOUNT=]FILE", help="vCard files.")
+@click.option(
+    "--load", multiple=True, metavar="[ACCOUNT=]FILE", help="vCards, iCalendar."
+)
 @click.option("--label", help="Put loaded contacts in this label, too.")
 @click.option("--consent", type=click.Choice(["page", "auto"]), default="page")
 @click.option("--quota", type=click.Choice(["on", "off"]), default="on")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from sandbox.accounts import Account
 from sandbox.app import Sandbox
+from sandbox.load import demo
+from sandbox.load.ical import load_calendar
 from sandbox.load.loader import Report, load_text
 from sandbox.server import Server
 
@@ -18,6 +20,7 @@ DEFAULT_ACCOUNT = ("user@sandbox.example", "Sandbox User")
 DEMO = (
     ("anna.miller@ostervik.example", "Anna Miller", "anna.vcf"),
     ("ben.ortiz@ostervik.example", "Ben Ortiz", "ben.vcf"),
+    ("clara.novak@ostervik.example", "Clara Novak", ""),
 )
 
 
@@ -66,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="[ACCOUNT=]FILE",
-        help="vCard files to put into an account (the first one if none is named)",
+        help="vCard and iCalendar files to put into an account (the first one if "
+        "none is named)",
     )
     add("--label", help="contact group that loaded contacts are put into as well")
     add(
@@ -80,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     add("--consent", choices=("auto", "page"), default="page")
     add("--quota", choices=("on", "off"), default="on")
     add("--delay", type=float, default=2.0, help="seconds until feeds show a write")
-    add("--demo", action="store_true", help="two accounts of a demo company")
+    add("--demo", action="store_true", help="three accounts of a demo company")
     return options
 
 
@@ -108,15 +112,22 @@ def prepare(sandbox: Sandbox, options: argparse.Namespace) -> None:
     if options.demo:
         for email, name, file in DEMO:
             account = sandbox.accounts.ensure(email, name)
-            _say(
-                load_text(sandbox.people.book(account.email), _read(DATA / file)), file
-            )
+            if file:
+                _load(sandbox, account, DATA / file, None)
+        demo.fill(sandbox)
     if not sandbox.accounts.all():
         sandbox.accounts.ensure(*DEFAULT_ACCOUNT)
     for text in options.load:
         account, file_path = _target(sandbox, text)
+        _load(sandbox, account, file_path, options.label)
+
+
+def _load(sandbox: Sandbox, account: Account, file: Path, label: str | None) -> None:
+    if file.suffix.lower() == ".ics":
+        _say(load_calendar(sandbox, account.email, file.read_bytes()), file.name)
+    else:
         book = sandbox.people.book(account.email)
-        _say(load_text(book, _read(file_path), options.label), file_path.name)
+        _say(load_text(book, _read(file), label), file.name)
 
 
 def _target(sandbox: Sandbox, text: str) -> tuple[Account, Path]:
@@ -128,7 +139,7 @@ def _target(sandbox: Sandbox, text: str) -> tuple[Account, Path]:
 
 def _read(file: Path) -> bytes:
     if file.suffix.lower() != ".vcf":
-        raise ValueError(f"{file.name}: only .vcf files can be loaded")
+        raise ValueError(f"{file.name}: only .vcf and .ics files can be loaded")
     return file.read_bytes()
 
 

@@ -68,6 +68,10 @@ class Switches:
     calendar_rate_error: str = "403"  # 2.2; or user (403), 429
     event_creations_budget: int = 0  # 5.7: per account in six hours; 0 is no limit
     invitations_budget: int = 0  # 5.7: to strangers; 0 is no limit
+    # --- calendar: channels
+    watch_http_loopback: bool = False  # 5.6: also http:// addresses of this machine
+    watch_duplicates: bool = False  # 5.6: messages come twice
+    watch_drops: float = 0.0  # 5.6: this part of the messages is lost
     # --- tasks
     old_tasklist_pages: bool = False  # 6.1: 20 lists a page, 100 at most
     task_put_needs_id: bool = True  # 6.5 [M]

@@ -15,6 +15,8 @@ from sandbox.control.hand_events import EventsHand
 from sandbox.control.hand_tasks import TasksHand
 from sandbox.control.panel import Panel
 from sandbox.errors import ApiError, invalid, not_found
+from sandbox.load.ical import load_calendar
+from sandbox.load.icalendar_text import is_icalendar
 from sandbox.load.loader import load_text
 from sandbox.messages import Json, Request, Response, json_response
 
@@ -98,6 +100,7 @@ class Control:
             ("POST", "/settle", self._settle),
             ("POST", "/keys/rotate", lambda _q, _b: {"kid": box.oauth.keys.rotate()}),
             ("POST", "/quotas/reset", self._reset_quotas),
+            ("GET", "/channels", lambda _q, _b: box.events.channels.list()),
             ("GET", "/notifications", self._notifications),
             ("DELETE", "/notifications", self._forget_notifications),
         ]
@@ -276,9 +279,13 @@ class Control:
             self._sandbox.events.desk.settle()
 
     def _load(self, query: dict[str, str], body: Json) -> Json:
+        """VCards into the contacts, iCalendar into the calendar and the tasks."""
         account = self._account(query["email"])
+        text = body["text"]
+        if is_icalendar(text):
+            return load_calendar(self._sandbox, account, text.encode()).as_dict()
         book = self._sandbox.people.book(account)
-        return load_text(book, body["text"].encode(), body.get("label")).as_dict()
+        return load_text(book, text.encode(), body.get("label")).as_dict()
 
     def _emails(self, body: Json) -> list[str]:
         if body.get("account"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.errors import missing_scope
 from sandbox.events import feed, lists, reads, writes
+from sandbox.events.channels import Channels
 from sandbox.events.context import Context
 from sandbox.events.copies import Copies
 from sandbox.events.quotas import Quotas
@@ -38,7 +39,10 @@ class Events:
         self.copies = Copies(self.desk)
         self.quotas = Quotas(env.clock, env.switches)
         self.pages = feed.Pages()
+        self.channels = Channels(self.desk)
         self._table = _table(self.pages, self.copies)
+        self._table["calendar.events.watch"] = self.channels.watch
+        self._table["calendar.channels.stop"] = self.channels.stop
 
     def handles(self, method_id: str) -> bool:
         return method_id in self._table

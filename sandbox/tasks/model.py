@@ -40,6 +40,7 @@ class Task:
     links: list[Json] = field(default_factory=list)
     assignment: Json = field(default_factory=dict)
     every: int = 0  # days between repetitions; never shown (6.2)
+    uid: str = ""  # what a loader knows it by; never shown
 
     def document(self) -> Json:
         return {n: getattr(self, n) for n in self.__slots__ if n != "id"}

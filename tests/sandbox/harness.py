@@ -361,6 +361,10 @@ class SandboxServer:
     def forget_notifications(self) -> None:
         self.control("DELETE", "/notifications")
 
+    def channels(self) -> Json:
+        """Watch channels, and the messages that were sent (status 0: lost)."""
+        return self._json("GET", "/channels")
+
     # ------------------------------------------------------------ tasks
 
     def tasks(self, account: str, **query: str) -> list[Json]:

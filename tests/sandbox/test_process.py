@@ -118,7 +118,7 @@ def test_it_stops_cleanly_when_told_to() -> None:
     ("options", "sentence"),
     [
         (["--load", "nowhere.vcf"], "nowhere.vcf"),
-        (["--load", "README.md"], "only .vcf files can be loaded"),
+        (["--load", "README.md"], "only .vcf and .ics files"),
         (["--client", "a", "b", "http://x.example/cb"], "must be https"),
     ],
 )
@@ -147,6 +147,34 @@ def test_the_demo_company(tmp_path: Path) -> None:
     assert [len(people) for people in first.values()] == [40, 40]
     assert all(10 < len(members) < 30 for members in labelled)
     assert second == first
+
+
+@pytest.mark.point("S-14")
+def test_the_demo_company_has_calendars_and_tasks(tmp_path: Path) -> None:
+    with SandboxServer("--demo", data=tmp_path) as box:
+        mine = {e["id"]: e for e in box.events(ANNA)}
+        theirs = {e["id"]: e for e in box.events(BEN)}
+        tasks = box.tasks(ANNA)
+        mails = box.notifications()
+        box.restart()
+        again = {e["id"]: e for e in box.events(ANNA)}
+
+    moved = [e for e in mine.values() if "recurringEventId" in e]
+    plan = mine["demo04plan"]
+    assert len(mine) == 14
+    assert len(moved) == 1
+    assert {"demo01standup", "demo02quote", "demo04plan"} < theirs.keys()
+    assert plan["conferenceData"]["conferenceId"] == "abc-defg-hij"
+    assert [g["responseStatus"] for g in mine["demo02quote"]["attendees"]] == [
+        "needsAction",
+        "accepted",
+        "needsAction",
+    ]
+    assert mine["demo05dentist"]["visibility"] == "private"
+    assert mine["demo03fair"]["start"].keys() == {"date"}
+    assert len(tasks) == 7
+    assert mails == []
+    assert again == mine
 
 
 @pytest.mark.point("S-14")
