@@ -14,6 +14,7 @@ from sandbox.control.hand import Hand
 from sandbox.control.hand_events import EventsHand
 from sandbox.control.hand_tasks import TasksHand
 from sandbox.control.panel import Panel
+from sandbox.control.panel_days import DaysPanel
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.load.ical import load_calendar
 from sandbox.load.icalendar_text import is_icalendar
@@ -35,6 +36,7 @@ class Control:
         self._events = EventsHand(sandbox)
         self._tasks = TasksHand(sandbox)
         self._panel = Panel(sandbox, self._hand)
+        self._days = DaysPanel(sandbox, self._events, self._tasks)
         self._table = [
             (method, re.compile("/_sandbox" + path), action)
             for method, path, action in [
@@ -46,7 +48,7 @@ class Control:
         ]
 
     def handle(self, request: Request) -> Response:
-        shown = self._panel.handle(request)
+        shown = self._days.handle(request) or self._panel.handle(request)
         if shown is not None:
             return shown
         path = unquote(request.path)
