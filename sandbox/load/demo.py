@@ -146,6 +146,12 @@ def _annas(days: Days) -> list[Json]:
             "colorId": "5",
             "reminders": _popup(10, 60),
         },
+        *_annas_more(days),
+    ]
+
+
+def _annas_more(days: Days) -> list[Json]:
+    return [
         {
             "id": "demo07kick",
             "summary": "Kick-off Hollowbrook Dairy",
