@@ -16,6 +16,7 @@ from crmsync import migrations
 from crmsync.config import Config
 from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.contacts import ContactsOptions, GoogleContacts
+from crmsync.connectors.google.faults import CALENDAR_JUDGE, TASKS_JUDGE
 from crmsync.connectors.google.oauth import OAuthClient
 from crmsync.connectors.google.service import GoogleEndpoints
 from crmsync.connectors.google.tokens import Grant, GrantTokens, TokenCipher
@@ -132,7 +133,8 @@ class GoogleParts:
             SectionMode,
         )
 
-        http = GoogleHttp(self.transport, self._tokens(connection), api="calendar")
+        tokens = self._tokens(connection)
+        http = GoogleHttp(self.transport, tokens, api="calendar", judge=CALENDAR_JUDGE)
         options = ActivitiesOptions(
             calendar_id=wish.calendar_id,
             address=connection.email,
@@ -156,7 +158,8 @@ class GoogleParts:
         """Return one task list of a Google account as a side."""
         from crmsync.connectors.google.tasks import GoogleTasks, TasksOptions
 
-        http = GoogleHttp(self.transport, self._tokens(connection), api="tasks")
+        tokens = self._tokens(connection)
+        http = GoogleHttp(self.transport, tokens, api="tasks", judge=TASKS_JUDGE)
         return GoogleTasks(
             http,
             self.endpoints.tasks,

@@ -14,16 +14,19 @@ def canonical_rule(text: str) -> str:
 
     >>> canonical_rule("RRULE:INTERVAL=1;BYDAY=we,mo;FREQ=WEEKLY")
     'RRULE:FREQ=WEEKLY;BYDAY=MO,WE'
+    >>> canonical_rule("EXDATE:20261202\nEXDATE:20261201")
+    'EXDATE:20261201,20261202'
     """
-    lines = [_line(line.strip()) for line in text.splitlines() if line.strip()]
-    return "\n".join(sorted(dict.fromkeys(lines)))
-
-
-def _line(line: str) -> str:
-    name, _, value = line.partition(":")
-    if name.upper() == "RRULE":
-        return f"RRULE:{_rule(value.upper())}"
-    return f"{name.upper()}:{','.join(sorted(value.upper().split(',')))}"
+    rules: list[str] = []
+    dates: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(":")
+        if name.upper() == "RRULE":
+            rules.append(f"RRULE:{_rule(value.upper())}")
+        elif name:
+            dates.setdefault(name.upper(), set()).update(value.upper().split(","))
+    days = [f"{name}:{','.join(sorted(found))}" for name, found in dates.items()]
+    return "\n".join(sorted({*rules, *days}))
 
 
 def _rule(value: str) -> str:

@@ -230,7 +230,7 @@ class GoogleTasks:
         if remote.etag != edit.etag and not is_seen:
             return Outcome(remote, EtagMismatch("The task was changed meanwhile."))
         try:
-            return task_patch(edit, fresh) or Outcome(remote)
+            return task_patch(edit, fresh, self._link_prefix) or Outcome(remote)
         except InvalidRecord as error:
             return Outcome(error=error)
 

@@ -207,7 +207,7 @@ def test_creates_are_answered_in_order_with_key_and_link(board: Board) -> None:
     assert [r.values["title"] for r in remotes] == [f"t{n}" for n in range(5)]
     assert [r.key for r in remotes] == [record.key for record in records]
     notes = board.hand.get(remotes[0].remote_id)["notes"]
-    assert notes.startswith(f"— CRM —\n{LINK}A")
+    assert notes.startswith(f"{LINK}A")
     assert notes.endswith(f"\n[crm-sync:{records[0].key}]")
     assert remotes[0].values["notes"] == ""
 
@@ -294,7 +294,8 @@ def test_a_task_is_renamed_dated_completed_and_reopened(board: Board) -> None:
     reopened = remote_of(board.side.update([edit_of(done, done="", due="")])[0])
 
     assert done.values == {
-        "title": "Ring", "due": "2026-12-01", "done": "yes", "notes": ""
+        "title": "Ring", "due": "2026-12-01", "done": "yes", "notes": "",
+        "context": "",
     }  # fmt: skip
     assert reopened.values["done"] == ""
     task: dict[str, Any] = board.hand.get(name)

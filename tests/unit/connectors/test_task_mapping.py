@@ -26,7 +26,7 @@ from crmsync.records.tasks import FIELDS
 
 KEY = "1|inst|u|A7|n1"
 LINK = "https://crm.example/activities/"
-SECTION = f"— CRM —\nAccount: A\n{LINK}A7\n— end of CRM details —"
+SECTION = f"— CRM —\nAccount: A\n— end of CRM details —\n{LINK}A7"
 
 
 def task(**fields: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def task(**fields: Any) -> dict[str, Any]:
 def patched(wire: dict[str, Any], *, key: str = "", **values: str) -> dict[str, Any]:
     remote = task_to_remote(wire)
     edit = Edit("t1", remote.etag, remote.values, values, remote.values, key)
-    return task_patch(edit, wire)
+    return task_patch(edit, wire, LINK)
 
 
 @pytest.mark.rule("TSK-6")
@@ -57,6 +57,7 @@ def test_a_task_is_read_whole() -> None:
         "due": "2026-11-24",
         "done": "",
         "notes": "Bring cake",
+        "context": "Account: A",
     }
     assert set(remote.values) == {field.name for field in FIELDS}
     assert remote.key == KEY
@@ -126,18 +127,29 @@ def test_an_edit_of_the_notes_keeps_section_and_key() -> None:
 
 
 @pytest.mark.rule("TSK-6", "ENG-2")
-def test_a_missing_key_is_written_along_and_a_deleted_section_stays_away() -> None:
+def test_a_missing_key_is_written_along_with_the_link() -> None:
     assert patched(task(notes="mine"), key=KEY) == {
-        "notes": f"mine\n\n[crm-sync:{KEY}]"
+        "notes": f"mine\n\n{LINK}A7\n[crm-sync:{KEY}]"
     }
     assert patched(task(notes=f"[crm-sync:{KEY}]"), key=KEY) == {}
-    assert "CRM" not in patched(task(notes="mine"), notes="new", context="A")["notes"]
+
+
+@pytest.mark.rule("TSK-6", "CAL-5")
+def test_a_section_is_refreshed_and_not_added_again_once_deleted() -> None:
+    wire = task(notes=f"mine\n\n{SECTION}\n[crm-sync:{KEY}]")
+    lost = task(notes=f"mine\n\n{LINK}A7\n[crm-sync:{KEY}]")
+    edit = Edit("t1", "", {}, {"context": "Account: B"}, {"context": "Account: A"})
+
+    assert patched(wire, context="Account: B")["notes"] == (
+        f"mine\n\n{SECTION}\n[crm-sync:{KEY}]".replace("Account: A", "Account: B")
+    )
+    assert task_patch(edit, lost, LINK) == {}
 
 
 def test_a_person_s_text_below_the_key_is_theirs() -> None:
     found = read_notes(f"above\n[crm-sync:{KEY}]\nbelow")
 
-    assert found == Notes("above\nbelow", "", KEY)
+    assert found == Notes("above\nbelow", None, "", KEY)
     assert read_notes("[crm-sync:nothing of ours]").text == "[crm-sync:nothing of ours]"
 
 
@@ -147,7 +159,7 @@ def test_notes_that_are_too_long_lose_the_section_and_never_the_key() -> None:
     notes = new_task(NewRecord(KEY, values), LINK)["notes"]
 
     assert len(notes) <= LONGEST_NOTES
-    assert read_notes(notes) == Notes("x" * 8000, "", KEY)
+    assert read_notes(notes) == Notes("x" * 8000, None, f"{LINK}A7", KEY)
     with pytest.raises(InvalidRecord):
         new_task(NewRecord(KEY, {"notes": "x" * 8192}), LINK)
 
@@ -183,5 +195,5 @@ def test_any_task_is_read_and_any_edit_written_or_refused(
     "".join(remote.values.values()).encode()
     edit = Edit("t1", remote.etag, remote.values, values, remote.values, KEY)
     with suppress(InvalidRecord):
-        task_patch(replace(edit, key=""), wire)
-        task_patch(edit, wire)
+        task_patch(replace(edit, key=""), wire, "")
+        task_patch(edit, wire, LINK)

@@ -78,7 +78,7 @@ def read_repeats(lines: object, start: str, zone: str) -> Repeats:
 
 def _read(texts: Iterable[str], frame: _Frame) -> str:
     rules: list[str] = []
-    dates: dict[str, set[str]] = {}
+    dates: list[str] = []
     for text in texts:
         head, _, value = text.partition(":")
         name, *options = head.split(";")
@@ -86,14 +86,13 @@ def _read(texts: Iterable[str], frame: _Frame) -> str:
         if name == "RRULE":
             rules.append(f"RRULE:{_read_rule(value.upper(), frame)}")
         elif name in {"EXDATE", "RDATE"}:
-            found = {_read_date(part, options, frame) for part in value.split(",")}
-            dates.setdefault(name, set()).update(found)
+            found = [_read_date(part, options, frame) for part in value.split(",")]
+            dates.append(f"{name}:{','.join(found)}")
         elif name not in _SKIPPED:
             raise _OddError(f"Its recurrence has a line of the kind {name[:20]}.")
     if len(rules) > 1:
         raise _OddError("It repeats by more than one rule.")
-    lines = [*rules, *(f"{name}:{','.join(sorted(v))}" for name, v in dates.items())]
-    found_lines = canonical_rule("\n".join(lines))
+    found_lines = canonical_rule("\n".join([*rules, *dates]))
     _check(found_lines, frame)
     return found_lines
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ TASK_FIELDS = (
 )
 LONGEST_NOTES = 8192
 _KEY_LINE = re.compile(r"\[crm-sync:([^\]\n]+)\]")
+_LINK_LINE = re.compile(r"https?://\S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +41,45 @@ class Notes:
 
     Attributes:
         text: what people read in the CRM.
-        tail: the section between its markers, or "".
+        context: the CRM's section without its markers; None where there is none.
+        link: the address of the CRM's record, or "".
         key: our key, or "".
     """
 
     text: str = ""
-    tail: str = ""
+    context: str | None = None
+    link: str = ""
     key: str = ""
 
     def whole(self) -> str:
         """Return the notes as they stand in the task."""
+        section = framed(self.context) if self.context else ""
         line = f"[crm-sync:{self.key}]" if self.key else ""
-        tail = "\n".join(part for part in (self.tail, line) if part)
+        tail = "\n".join(part for part in (section, self.link, line) if part)
         return "\n\n".join(part for part in (self.text, tail) if part)
 
 
 def read_notes(found: object) -> Notes:
-    r"""Return a task's notes in their three parts.
+    r"""Return a task's notes in their parts.
 
-    >>> read_notes("Call Ben\n\n[crm-sync:1|i|u|A7|x]")
-    Notes(text='Call Ben', tail='', key='1|i|u|A7|x')
+    >>> read_notes("Call Ben\n\nhttps://crm/A7\n[crm-sync:1|i|u|A7|x]")
+    Notes(text='Call Ben', context=None, link='https://crm/A7', key='1|i|u|A7|x')
     """
     text = str(found or "").replace("\r\n", "\n").replace("\r", "\n")
-    keys, lines = [], []
+    key, link, lines = "", "", list[str]()
     for line in text.split("\n"):
         match = _KEY_LINE.fullmatch(line.strip())
-        if match and parse_key(match[1]):
-            keys.append(match[1])
-        else:
+        parsed = parse_key(match[1]) if match else None
+        if match is None or parsed is None:
             lines.append(line)
+            continue
+        key = match[1]
+        above = lines[-1].strip() if lines else ""
+        if _LINK_LINE.fullmatch(above) and above.endswith(parsed.origin):
+            link = above
+            lines.pop()
     section = read_section("\n".join(lines))
-    tail = framed(section.context) if section.context is not None else ""
-    return Notes(section.notes, tail, keys[-1] if keys else "")
+    return Notes(section.notes, section.context, link, key)
 
 
 # ------------------------------------------------------------------ reading
@@ -120,6 +128,7 @@ def task_to_remote(wire: Wire) -> Remote:
             "due": _day(str(task.get("due") or "")),
             "done": DONE if task.get("status") == "completed" else "",
             "notes": notes.text,
+            "context": notes.context or "",
         },
         record=record,
         key=notes.key,
@@ -154,8 +163,9 @@ def new_task(record: NewRecord, link_prefix: str) -> Body:
         InvalidRecord: the values are no task.
     """
     values = record.values
-    tail = _tail(values.get("context", ""), record.key, link_prefix)
-    notes = Notes(values.get("notes", ""), tail, record.key)
+    link = _link(record.key, link_prefix)
+    context = values.get("context") or None
+    notes = Notes(values.get("notes", ""), context, link, record.key)
     body: Body = {"title": values.get("title", ""), "notes": _fitting(notes)}
     if values.get("due"):
         body["due"] = _due(values["due"])
@@ -164,7 +174,7 @@ def new_task(record: NewRecord, link_prefix: str) -> Body:
     return body
 
 
-def task_patch(edit: Edit, fresh: Wire) -> Body:
+def task_patch(edit: Edit, fresh: Wire, link_prefix: str) -> Body:
     """Return the body of a PATCH, empty if there is nothing to write.
 
     Raises:
@@ -180,20 +190,29 @@ def task_patch(edit: Edit, fresh: Wire) -> Body:
         if not values["done"]:
             body["completed"] = None  # some clients leave it otherwise (6.2)
     before = read_notes(fresh.get("notes"))
-    context = values.get("context", "")
-    tail = framed(context) if context and before.tail else before.tail
-    after = Notes(values.get("notes", before.text), tail, edit.key or before.key)
-    if "notes" in values or after != before:
+    after = replace(
+        before,
+        text=values.get("notes", before.text),
+        context=_context(edit, before),
+    )
+    if edit.key and edit.key != before.key:
+        after = replace(after, key=edit.key, link=_link(edit.key, link_prefix))
+    if after != before:
         body["notes"] = _fitting(after)
     return body
 
 
-def _tail(context: str, key: str, link_prefix: str) -> str:
-    """Return the section of CAL-5 with a link to the record as its last line."""
+def _context(edit: Edit, before: Notes) -> str | None:
+    """Return the section; one that a person deleted is not added again (CAL-5)."""
+    wanted = edit.values.get("context")
+    if not wanted or (before.context is None and edit.base.get("context")):
+        return before.context
+    return wanted
+
+
+def _link(key: str, link_prefix: str) -> str:
     parsed = parse_key(key)
-    link = f"{link_prefix}{parsed.origin}" if parsed and link_prefix else ""
-    whole = "\n".join(part for part in (context, link) if part)
-    return framed(whole) if whole else ""
+    return f"{link_prefix}{parsed.origin}" if parsed and link_prefix else ""
 
 
 def _fitting(notes: Notes) -> str:
@@ -204,7 +223,7 @@ def _fitting(notes: Notes) -> str:
     """
     whole = notes.whole()
     if len(whole) > LONGEST_NOTES:
-        whole = Notes(notes.text, "", notes.key).whole()
+        whole = replace(notes, context=None).whole()
     if len(whole) > LONGEST_NOTES:
         raise InvalidRecord(
             f"Google takes {LONGEST_NOTES} characters of notes; these are longer.",
