@@ -338,7 +338,7 @@ class _Activities(_Page):
         hits = self.run.state.directory_find([f"m:{remote.remote_id}"])
         for google_id in sorted(i for ids in hits.values() for i in ids):
             copy = self.free(SideName.GOOGLE, google_id)
-            if copy is not None:
+            if copy is not None and self.may_link(remote, copy):
                 return copy, "colleagues_copy"
         return None
 
