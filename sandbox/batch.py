@@ -33,12 +33,14 @@ def run(outer: Request, handle: Handler) -> Response:
     _random.shuffle(order)
     answers: dict[int, Response] = {}
     mutated = False
+    written: set[str] = set()
     for place in order:
         inner, _ = parts[place]
         if isinstance(inner, Response):
             answers[place] = inner
             continue
         inner.concurrent = mutated
+        inner.siblings = written
         mutated = mutated or inner.method != "GET"
         answers[place] = handle(inner)
     boundary = "batch_" + secrets.token_urlsafe(18)

@@ -25,6 +25,7 @@ class Request:
     body: bytes = b""
     in_batch: bool = False
     concurrent: bool = False
+    siblings: set[str] = field(default_factory=set)  # what this batch has written
     account: str | None = None
     fault: str | None = None
     route: str | None = None

@@ -52,6 +52,8 @@ class Switches:
     put_keeps_conference: bool = False  # 5.1: a PUT without the version wipes it
     refuse_times_on_insert: bool = True  # 5.1: created or updated on an insert
     added_answers_reset: bool = True  # 5.1: guests come without an answer
+    guests_write_private: bool = True  # 5.3: false: also these are the organizer's
+    batch_conflicts: bool = True  # 1.3: two writes of one event in one batch
     reminders_in_feed: bool = False  # 5.1: true: they move the etag and the feed
     long_properties: str = "drop"  # 5.3 [M]; or refuse
     description_limit: int = 8192  # 5.1: the limit exists, the value is unknown

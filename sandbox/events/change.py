@@ -83,6 +83,9 @@ def _by_guest(ctx: Context, copies: Copies, old: Event, new: Event) -> Event:
             raise non_organizer()
         return _as_organizer(ctx, copies, old, new)
     guests = with_answer(old.guests, me, answer) if answer is not None else old.guests
+    switches = ctx.desk.env.switches
+    if not switches.guests_write_private and _private(old) != _private(new):
+        raise non_organizer()
     shared = {**old.shared, "attendees": guests}
     if (shared, new.own) == (old.shared, old.own):
         return old
@@ -92,6 +95,11 @@ def _by_guest(ctx: Context, copies: Copies, old: Event, new: Event) -> Event:
     if guests != old.guests and answer is not None:
         copies.answer(made, me, answer, ctx.send_updates)
     return ctx.desk.shelves[made.calendar].events[made.id]
+
+
+def _private(event: Event) -> Json:
+    found: Json = event.own.get("private", {})
+    return found
 
 
 def _guests_wish(old: Event, new: Event, me: str) -> tuple[Json | None, bool]:

@@ -62,6 +62,12 @@ class Copies:
                 self._deliver(event, self.desk.primary(account.email))
             else:
                 self._withdraw(event, self.desk.shelves.get(account.email))
+        if event.is_series and not event.cancelled:
+            # Whoever is new to the series must know its exceptions, too.
+            for found in (
+                self.desk.shelves[event.calendar].exceptions(event.id).values()
+            ):
+                self._spread(found)
 
     def _deliver(self, event: Event, shelf: Shelf) -> None:
         had = shelf.events.get(event.id)

@@ -35,6 +35,10 @@ def duplicate() -> LegacyError:
     return LegacyError(409, "duplicate", "The requested identifier already exists.")
 
 
+def conflict() -> LegacyError:
+    return LegacyError(409, "conflict", "Conflict")
+
+
 def condition_not_met() -> LegacyError:
     return LegacyError(
         412, "conditionNotMet", "Precondition Failed", place=("header", "If-Match")

@@ -11,6 +11,8 @@ from sandbox.events import feed, lists, reads, writes
 from sandbox.events.channels import Channels
 from sandbox.events.context import Context
 from sandbox.events.copies import Copies
+from sandbox.events.errors import conflict
+from sandbox.events.paging import Pages
 from sandbox.events.quotas import Quotas
 from sandbox.events.state import Desk, Env, Shelf
 from sandbox.legacy import not_found
@@ -38,7 +40,7 @@ class Events:
         self.desk = Desk(env)
         self.copies = Copies(self.desk)
         self.quotas = Quotas(env.clock, env.switches)
-        self.pages = feed.Pages()
+        self.pages = Pages()
         self.channels = Channels(self.desk)
         self._table = _table(self.pages, self.copies)
         self._table["calendar.events.watch"] = self.channels.watch
@@ -76,12 +78,24 @@ class Events:
                 method=method.id,
             )
             _check_narrow(method, ctx, scopes)
+            self._check_siblings(request, params)
             if method.id.endswith((".insert", ".import")):
                 self._check_budget(ctx)
             return self._table[method.id](ctx)
 
     def _place(self, account: str, params: Json) -> tuple[Shelf, str]:
         return self.desk.find(account, params.get("calendarId", "primary"))
+
+    def _check_siblings(self, request: Request, params: Json) -> None:
+        """Two parts of one batch that write the same event are in conflict (1.3)."""
+        if not request.in_batch or request.method == "GET" or "eventId" not in params:
+            return
+        if not self.desk.env.switches.batch_conflicts:
+            return
+        key = f"{params['calendarId']} {params['eventId']}"
+        if key in request.siblings:
+            raise conflict()
+        request.siblings.add(key)
 
     def _check_budget(self, ctx: Context) -> None:
         self.quotas.spend_budget(ctx.account, "creations", 1)
@@ -92,7 +106,7 @@ class Events:
             self.quotas.spend_budget(ctx.account, "invitations", len(strangers))
 
 
-def _table(pages: feed.Pages, copies: Copies) -> dict[str, Handler]:
+def _table(pages: Pages, copies: Copies) -> dict[str, Handler]:
     table: dict[str, Handler] = {
         "calendarList.list": lists.list_calendars,
         "calendarList.get": lists.get_entry,

@@ -129,6 +129,20 @@ def test_a_guest_cannot_answer_for_others_or_forget_their_answers(
     assert answers(anna.get(key))[clara.email] == "accepted"
 
 
+@pytest.mark.point("P-18")
+def test_private_properties_are_a_guests_own_unless_switched_off(
+    anna: Diary, ben: Diary, box: SandboxServer
+) -> None:
+    key = invite(anna, ben)
+    own = {"extendedProperties": {"private": {"k": "1"}}}
+
+    assert ben.patch(key, own)["extendedProperties"] == {"private": {"k": "1"}}
+    assert "extendedProperties" not in anna.get(key)
+    box.switch(guests_write_private=False)
+    own["extendedProperties"]["private"]["k"] = "2"
+    assert ben.refused("patch", key, own) == (403, "forbiddenForNonOrganizer")
+
+
 @pytest.mark.point("C-27")
 def test_a_guest_who_may_modify_changes_the_event_for_all(
     anna: Diary, ben: Diary, clara: Diary
@@ -270,6 +284,23 @@ def test_exceptions_reach_the_copies(anna: Diary, ben: Diary) -> None:
     assert ben.get(hole)["status"] == "cancelled"
     assert ben.get(out)["status"] == "cancelled"
     assert len(ben.ids(singleEvents=True)) == 8
+
+
+@pytest.mark.point("C-31")
+def test_a_late_guest_of_a_series_does_not_see_moved_and_cancelled_places(
+    anna: Diary, ben: Diary
+) -> None:
+    series = invite(anna, body=weekly())
+    moved, hole = f"{series}_20260309T080000Z", f"{series}_20260316T080000Z"
+    anna.patch(moved, {"summary": "Moved"})
+    anna.delete(hole)
+
+    anna.patch(series, {"attendees": guests(anna.email, ben.email)})
+
+    assert len(ben.ids(singleEvents=True)) == 8
+    assert ben.get(moved)["status"] == ben.get(hole)["status"] == "cancelled"
+    anna.patch(moved, {"attendees": guests(anna.email, ben.email)})
+    assert ben.get(moved)["summary"] == "Moved"
 
 
 @pytest.mark.point("C-31")

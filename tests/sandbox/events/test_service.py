@@ -124,6 +124,30 @@ def test_conditions_survive_into_a_batch_and_more_than_a_thousand_do_not(
     assert status == 400
 
 
+@pytest.mark.point("C-36")
+def test_two_writes_of_one_event_in_a_batch_are_in_conflict(
+    anna: Diary, box: SandboxServer
+) -> None:
+    key = anna.insert(meeting())["id"]
+
+    def send() -> list[int]:
+        codes: list[int] = []
+        batch = anna.service.new_batch_http_request(
+            callback=lambda _key, _answer, error: codes.append(
+                error.status_code if error else 200
+            )
+        )
+        for summary in ("A", "B"):
+            body = {"summary": summary}
+            batch.add(anna.api.patch(calendarId="primary", eventId=key, body=body))
+        batch.execute()
+        return sorted(codes)
+
+    assert send() == [200, 409]
+    box.switch(batch_conflicts=False)
+    assert send() == [200, 200]
+
+
 @pytest.mark.point("P-25")
 def test_a_long_get_comes_as_a_post(anna: Diary) -> None:
     anna.insert(meeting("x" * 900))
