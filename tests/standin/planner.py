@@ -39,6 +39,8 @@ class Planner:
         self.requests: list[tuple[str, str]] = []
         self.parts: list[tuple[str, str, dict[str, str]]] = []
         self.tokens = {"good"}
+        self.has_batches = True
+        self.names_parts = True
         self._failures: list[tuple[str, Refused]] = []
         self._losses: list[str] = []
         self._dropped: list[str] = []
@@ -74,6 +76,10 @@ class Planner:
         """Execute the next request that contains a text and give no answer."""
         self._losses.append(where)
 
+    def lose_second(self, where: str) -> None:
+        """The same with the request after the next one."""
+        self._losses += ["", where]
+
     def drop_part(self, where: str) -> None:
         """Leave the answer to the next such part out of its batch."""
         self._dropped.append(where)
@@ -87,12 +93,19 @@ class Planner:
         with self.lock:
             self.requests.append((call.method, call.path))
             line = f"{call.method} {call.path}"
-            is_lost = _take(self._losses, line)
-            if call.path in BATCHES and call.method == "POST":
+            is_lost = self._is_lost(line)
+            is_batch = call.path in BATCHES and call.method == "POST"
+            if is_batch and self.has_batches:
                 found = self._batch(call)
             else:
                 found = self._single(call)
             return None if is_lost else found
+
+    def _is_lost(self, line: str) -> bool:
+        if self._losses and not self._losses[0]:
+            del self._losses[0]
+            return False
+        return _take(self._losses, line)
 
     def _single(self, call: Call) -> Answer:
         line = f"{call.method} {call.path}"
@@ -190,13 +203,14 @@ class Planner:
         sections = call.raw.split(b"--" + edge[1].encode())[1:-1]
         if not 0 < len(sections) <= LIMIT:
             return as_json(400, Refused(400, "badRequest", "Too many parts").body)
-        self._dice.shuffle(sections)
-        answers = []
-        for section in sections:
-            found = self._part(call, section)
-            if found:
-                answers.append(found)
-        self._dice.shuffle(answers)
+        order = list(range(len(sections)))
+        self._dice.shuffle(order)
+        found = {n: self._part(call, sections[n]) for n in order}
+        if self.names_parts:
+            self._dice.shuffle(order)
+        else:
+            order.sort()
+        answers = [found[n] for n in order if found[n]]
         body = "".join(f"--edge\r\n{text}\r\n" for text in answers) + "--edge--\r\n"
         headers = {"Content-Type": "multipart/mixed; boundary=edge"}
         return Answer(200, body.encode(), headers)
@@ -222,10 +236,10 @@ class Planner:
         if _take(self._dropped, f"{method} {inner.path}"):
             return ""
         shown = content_id[1].decode() if content_id else ""
+        named = f"Content-ID: <response-{shown}>\r\n" if self.names_parts else ""
         text = answer.body.decode()
         return (
-            "Content-Type: application/http\r\n"
-            f"Content-ID: <response-{shown}>\r\n\r\n"
+            f"Content-Type: application/http\r\n{named}\r\n"
             f"HTTP/1.1 {answer.status} X\r\n"
             "Content-Type: application/json; charset=UTF-8\r\n"
             f"Content-Length: {len(answer.body)}\r\n\r\n{text}\r\n"

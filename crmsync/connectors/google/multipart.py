@@ -21,6 +21,7 @@ from crmsync.connectors.google.mapping.texts import parse_json
 from crmsync.connectors.transport import Again, Answer, Call, Verdict
 from crmsync.errors import (
     CrmSyncError,
+    NotFound,
     OutcomeUnknown,
     ProtocolBroken,
     ProviderDown,
@@ -60,6 +61,7 @@ class Multipart:
         self._uri = uri
         self._judge = judge
         self.parts = 0
+        self._is_missing = False
 
     def send(self, requests: Sequence[Request]) -> list[Wire | CrmSyncError]:
         """Send up to 50 requests at once and return what became of each.
@@ -86,24 +88,47 @@ class Multipart:
             try:
                 found.update(self._round(requests, places))
                 self._renew_if_refused(found)
-            except CrmSyncError:
+            except CrmSyncError as error:
                 if not found:
                     raise
+                if isinstance(error, OutcomeUnknown):
+                    open_ = Verdict(error, Again.UNLESS_WRITTEN)
+                    found.update(dict.fromkeys(places, open_))
                 break
         return [_outcome(found.get(n), requests[n]) for n in range(len(requests))]
 
     def _round(
         self, requests: Sequence[Request], places: Sequence[int]
     ) -> dict[int, Verdict | Wire]:
+        if self._is_missing:
+            return {n: self._alone(requests[n]) for n in places}
         self.parts += len(places)
         edge = f"batch_{uuid4().hex}"
         parts = [f"--{edge}\r\n{_part(n, requests[n])}" for n in places]
         body = "".join([*parts, f"--{edge}--\r\n"]).encode()
         headers = {"content-type": f'multipart/mixed; boundary="{edge}"'}
         is_reading = all(requests[place].method == "GET" for place in places)
-        answer = self._http.post(self._uri, body, headers, is_repeatable=is_reading)
-        answers = _answers(answer)
+        try:
+            answer = self._http.post(self._uri, body, headers, is_repeatable=is_reading)
+        except NotFound:
+            # A proxy between, or a stand-in: it was certainly not executed.
+            self._is_missing = True
+            return {n: self._alone(requests[n]) for n in places}
+        answers = _answers(answer, places)
         return {n: self._judged(requests[n], answers.get(n)) for n in places}
+
+    def _alone(self, request: Request) -> Verdict | Wire:
+        """Send one request by itself, where there is no batch address."""
+        headers = {"accept": "application/json", **request.headers}
+        try:
+            _, body = self._http.request(
+                request.uri, request.method, request.body, headers
+            )
+        except OutcomeUnknown as error:
+            return Verdict(error, Again.UNLESS_WRITTEN)
+        except CrmSyncError as error:
+            return Verdict(error)
+        return _object(body)
 
     def _renew_if_refused(self, found: Mapping[int, Verdict | Wire]) -> None:
         refused = [v.error for v in found.values() if isinstance(v, Verdict)]
@@ -120,10 +145,15 @@ class Multipart:
             return Verdict(verdict.error, Again.ALWAYS)  # once more with a new token
         if verdict.error is not None:
             return verdict
-        whole = parse_json(answer.body) if answer.body else {}
-        if isinstance(whole, dict):
-            return whole
-        return Verdict(ProviderDown("Google's answer is no JSON object."))
+        return _object(answer.body)
+
+
+def _object(body: bytes) -> Verdict | Wire:
+    whole = parse_json(body) if body else {}
+    if isinstance(whole, dict):
+        return whole
+    error = ProviderDown("Google's answer is no JSON object.")
+    return Verdict(error, Again.UNLESS_WRITTEN)
 
 
 def _goes_again(result: Verdict | Wire | None) -> bool:
@@ -171,22 +201,27 @@ def _part(place: int, request: Request) -> str:
     return "\r\n".join([*lines, "", request.body or "", ""])
 
 
-def _answers(answer: Answer) -> dict[int, Answer]:
-    """Return the answers by the place that their content id names."""
+def _answers(answer: Answer, places: Sequence[int]) -> dict[int, Answer]:
+    """Return the answers by the place that their content id names.
+
+    Without any content ids they are in the order of the requests.
+    """
     kind = answer.headers.get("content-type", "")
     head = f"content-type: {kind}\r\n\r\n".encode()
     message = BytesParser().parsebytes(head + answer.body)
     parts = message.get_payload() if message.is_multipart() else []
     if not isinstance(parts, list) or not parts:
         raise ProtocolBroken("Google's answer to a batch is malformed.")
-    found = {}
-    for part in parts:
-        if not isinstance(part, Message):
-            continue
+    found: dict[int, Answer] = {}
+    shown = [part for part in parts if isinstance(part, Message)]
+    has_ids = any(part.get("content-id") for part in shown)
+    for part, order in zip(shown, places, strict=False):
         place = _CONTENT_ID.search(str(part.get("content-id", "")))
         inner = _inner(part)
-        if place is not None and inner is not None:
+        if inner is not None and place is not None:
             found[int(place[1])] = inner
+        elif inner is not None and not has_ids and len(shown) == len(places):
+            found[order] = inner
     return found
 
 

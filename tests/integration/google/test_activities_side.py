@@ -667,6 +667,32 @@ def test_a_part_without_an_answer_goes_out_again(desk: Desk) -> None:
     assert len(desk.planner.agenda.events) == 3
 
 
+@pytest.mark.parametrize("switch", ["has_batches", "names_parts"])
+def test_other_habits_with_batches_are_coped_with(desk: Desk, switch: str) -> None:
+    setattr(desk.planner, switch, False)
+    names = [desk.put(summary=f"s{n}") for n in range(9)]
+
+    found = desk.side.fetch([*names, "neverwas"])
+    outcomes = desk.side.update([edit_of(found[n], location=n) for n in names])
+
+    assert [found[n].values["subject"] for n in names] == [f"s{n}" for n in range(9)]
+    assert found["neverwas"].is_gone
+    assert [remote_of(o).values["location"] for o in outcomes] == names
+    assert [o.error for o in desk.side.delete([*names, "neverwas"])] == [None] * 10
+
+
+@pytest.mark.rule("ENG-2")
+def test_a_part_that_went_out_again_and_was_lost_is_open(desk: Desk) -> None:
+    record = new_meeting()
+    desk.planner.fail("POST /calendar", RATE)
+    desk.planner.lose_second("POST /batch")
+
+    outcome = desk.side.create([record])[0]
+
+    assert isinstance(outcome.error, OutcomeUnknown)
+    assert desk.planner.agenda.events.keys() == {event_id(record.key)}
+
+
 @pytest.mark.rule("ENG-2", "ENG-8")
 def test_a_fault_of_google_s_leaves_a_write_open(desk: Desk) -> None:
     desk.planner.fail("POST /calendar", Refused(503, "backendError"), times=99)
