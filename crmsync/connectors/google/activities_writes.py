@@ -119,8 +119,8 @@ class Writes:
     def create(self, records: Sequence[NewRecord]) -> list[Outcome]:
         """Create events and changed occurrences; see `ports.Side.create`."""
         ledger = Ledger(len(records))
-        slots = [n for n, record in enumerate(records) if record.values.get("slot")]
-        singles = [n for n in range(len(records)) if n not in set(slots)]
+        slots = {n for n, record in enumerate(records) if record.values.get("slot")}
+        singles = [n for n in range(len(records)) if n not in slots]
 
         def insert(places: Sequence[int]) -> None:
             taken = list(places)
@@ -134,7 +134,7 @@ class Writes:
             self._change({n: records[n] for n in places}, ledger)
 
         ledger.send_all(parts(singles), insert)
-        left = [place for place in slots if place not in ledger.found]
+        left = [place for place in sorted(slots) if place not in ledger.found]
         return ledger.send_all(parts(left), change)
 
     def _insert(
@@ -219,7 +219,10 @@ class Writes:
                     drafts.append(draft)
             self._send_drafts(drafts, ledger)
 
-        return ledger.send_all(parts(range(len(edits))), write)
+        # The parts of a batch are executed in any order: series before occurrences.
+        slots = {n for n, edit in enumerate(edits) if edit.seen.get("slot")}
+        series = [n for n in range(len(edits)) if n not in slots]
+        return ledger.send_all([*parts(series), *parts(sorted(slots))], write)
 
     def _checked(
         self, place: int, edit: Edit, fresh: Wire | None, *, is_read: bool

@@ -563,6 +563,34 @@ def test_a_series_is_changed_whole(desk: Desk) -> None:
     assert desk.event(remote.remote_id)["start"] == BERLIN["start"]
 
 
+@pytest.mark.rule("CAL-17")
+def test_a_series_is_written_before_its_occurrences(desk: Desk) -> None:
+    series = desk.put(**BERLIN, **WEEKLY)
+    days = (1, 8, 15, 22)
+    names = [f"{series}_202612{day:02}T080000Z" for day in days]
+    for name in names:
+        desk.planner.agenda.change(name, summary="Changed")
+    found = desk.side.fetch([*names, series])
+
+    edits = [edit_of(remote, location="Here") for remote in found.values()]
+    outcomes = [remote_of(outcome) for outcome in desk.side.update(edits)]
+
+    assert [remote.remote_id for remote in outcomes] == [*names, series]
+    assert desk.planner.writes()[0][1].endswith(f"/{series}")
+
+
+@pytest.mark.rule("ENG-3")
+def test_two_edits_of_one_event_in_a_call_do_not_both_pass(desk: Desk) -> None:
+    remote = desk.fetched(desk.put())
+
+    outcomes = desk.side.update(
+        [edit_of(remote, subject="One"), edit_of(remote, subject="Two")]
+    )
+
+    kinds = sorted(type(outcome.error).__name__ for outcome in outcomes)
+    assert kinds == ["EtagMismatch", "NoneType"]
+
+
 # ------------------------------------------------------------------ delete
 
 
