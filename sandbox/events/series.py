@@ -125,7 +125,8 @@ def _take(rules: Any, line: str, first: datetime, home: tzinfo | None) -> None:
     name, params, value = found[1].upper(), found[2].upper(), found[3]
     if name in ("RRULE", "EXRULE"):
         rule = _rule(value, first, home)
-        (rules.rrule if name == "RRULE" else rules.exrule)(rule)
+        if rule is not None:
+            (rules.rrule if name == "RRULE" else rules.exrule)(rule)
         return
     line_zone = _line_zone(found[2]) or home
     for part in value.split(","):
@@ -177,13 +178,27 @@ def _rule(value: str, first: datetime, home: tzinfo | None) -> Any:
         raise invalid("Invalid recurrence rule.")
     if "UNTIL" in parts:
         parts["UNTIL"] = _until(parts["UNTIL"], first, home)
-    text = ";".join(f"{name}={part}" for name, part in parts.items())
     try:
-        rule = rrulestr(f"RRULE:{text.upper()}", dtstart=first)
-        next(iter(rule), None)
+        rule = rrulestr(_text(parts), dtstart=first)
+        applies = _applies(parts, first)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
         raise invalid("Invalid recurrence rule.")
-    return rule
+    return rule if applies else None
+
+
+def _applies(parts: dict[str, str], first: datetime) -> bool:
+    """Whether a rule ever applies; the library would look until the year 9999.
+
+    The calendar repeats every 400 years, so the same rule near the end of time tells.
+    """
+    late = first.replace(year=9200 + first.year % 400)
+    bare = {name: part for name, part in parts.items() if name != "UNTIL"}
+    return next(iter(rrulestr(_text(bare), dtstart=late)), None) is not None
+
+
+def _text(parts: dict[str, str]) -> str:
+    text = ";".join(f"{name}={part}" for name, part in parts.items())
+    return f"RRULE:{text.upper()}"
 
 
 def _part(text: str) -> tuple[str, str]:

@@ -39,6 +39,8 @@ def insert(ctx: Context, copies: Copies) -> Json:
     """A new event; the client's id is used once and never again (5.1, 5.8)."""
     body = without_nulls(ctx.body)
     _check_untouched(ctx, body)
+    if body.get("status") == "cancelled":
+        raise invalid("Invalid value for: status")
     key = special.checked_id(body)
     if key in ctx.shelf.events:
         raise duplicate()
@@ -258,11 +260,9 @@ def _changed(ctx: Context, copies: Copies, event: Event, whole: Json) -> Event:
     if whole.get("status") == "cancelled":
         return delete(ctx, copies, event)
     switches = ctx.desk.env.switches
-    whole = {k: v for k, v in whole.items() if k != "kind"}
     if whole.get("attendeesOmitted"):
         whole["attendees"] = _only_own_answer(ctx, event, whole)
     is_put = ctx.request.method == "PUT"
-    whole.setdefault("start", None if is_put else event.shared["start"])
     shared = shared_fields(whole, switches, instance=event.is_instance)
     shared |= _extras(ctx, whole, event, is_put=is_put)
     if event.creator != ctx.account and "source" in event.shared:

@@ -87,6 +87,16 @@ def test_broken_rules_are_refused(anna: Diary, lines: list[str]) -> None:
     assert anna.refused("insert", weekly(recurrence=lines)) == (400, "invalid")
 
 
+@pytest.mark.point("C-20")
+@pytest.mark.parametrize("end", ["", ";COUNT=3"])
+def test_a_rule_that_never_applies_leaves_the_first_time(anna: Diary, end: str) -> None:
+    rule = f"RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30{end}"
+
+    anna.insert(weekly(recurrence=[rule]))
+
+    assert len(starts(anna)) == 1
+
+
 @pytest.mark.point("C-21")
 def test_an_occurrence_is_named_by_its_original_start(anna: Diary) -> None:
     series = anna.insert(weekly())["id"]

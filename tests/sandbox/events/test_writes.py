@@ -92,6 +92,7 @@ def test_offsets_are_shown_in_the_calendars_zone(anna: Diary) -> None:
         ({"start": {"dateTime": "2026-03-02"}}, 400, "invalid"),
         ({"start": at("2026-03-02", 9, zone="Mars/Base")}, 400, "invalid"),
         ({"status": "done"}, 400, "invalid"),
+        ({"status": "cancelled"}, 400, "invalid"),
         ({"visibility": "secret"}, 400, "invalid"),
         ({"colorId": "12"}, 400, "invalid"),
         ({"attendees": [{"displayName": "X"}]}, 400, "required"),
