@@ -114,7 +114,12 @@ class Multipart:
             # A proxy between, or a stand-in: it was certainly not executed.
             self._is_missing = True
             return {n: self._alone(requests[n]) for n in places}
-        answers = _answers(answer, places)
+        try:
+            answers = _answers(answer, places)
+        except ProtocolBroken as error:
+            if is_reading:
+                raise
+            raise OutcomeUnknown(error.message) from error
         return {n: self._judged(requests[n], answers.get(n)) for n in places}
 
     def _alone(self, request: Request) -> Verdict | Wire:

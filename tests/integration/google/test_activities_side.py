@@ -12,6 +12,7 @@ import pytest
 from crmsync.connectors.google.activities_writes import event_id
 from crmsync.connectors.transport import Transport
 from crmsync.errors import (
+    AlreadyExists,
     CollectionGone,
     CursorExpired,
     EtagMismatch,
@@ -23,7 +24,7 @@ from crmsync.errors import (
     ReconnectNeeded,
     Retryable,
 )
-from crmsync.ports import NewRecord
+from crmsync.ports import Edit, NewRecord
 from tests.integration.google.conftest import Shifted
 from tests.integration.google.planning import (
     AT_NINE,
@@ -187,6 +188,42 @@ def test_a_410_on_a_full_read_is_no_reason_to_read_fully_again(desk: Desk) -> No
         desk.read()
 
 
+def test_a_calendar_that_vanishes_between_two_pages_is_not_taken_for_empty(
+    desk: Desk,
+) -> None:
+    for _ in range(9):
+        desk.put()
+    pages = desk.side.read(None)
+    next(pages)
+    desk.planner.agenda.is_gone = True
+
+    with pytest.raises(ProtocolBroken):
+        next(pages)
+
+
+@pytest.mark.rule("CAL-24")
+def test_guests_that_google_hides_are_no_blanks(desk: Desk) -> None:
+    name = desk.put(attendees=[{"email": OWN}], attendeesOmitted=True)
+    remote = desk.fetched(name)
+    base = {**remote.values, "attendees": "ben@x.example"}
+
+    assert desk.side.project(remote, base) == base
+    assert desk.side.project(remote, None)["attendees"] == ""
+    edit = Edit(name, "", base, {"notes": "new"}, base)
+    assert remote_of(desk.side.update([edit])[0]).values["notes"] == "new"
+
+
+def test_a_calendar_needs_no_opening_and_has_no_selection(desk: Desk) -> None:
+    before = desk.side.requests
+
+    assert desk.side.open({"a": "b"}, verify=True, may_write=True).memo == {"a": "b"}
+    assert [o.error for o in desk.side.select(["x"])] == [None]
+    assert [o.error for o in desk.side.deselect(["x", "y"])] == [None, None]
+    assert desk.side.requests == before
+    desk.read()
+    assert timedelta(minutes=6) < desk.side.skew < timedelta(minutes=8)
+
+
 @pytest.mark.rule("CAL-21")
 def test_private_events_may_be_left_out(desk: Desk) -> None:
     private = desk.put(visibility="private")
@@ -301,6 +338,16 @@ def test_an_id_that_is_somebody_else_s_is_left_alone(desk: Desk) -> None:
     assert remote_of(desk.side.create([record])[0]).remote_id == made.remote_id
 
 
+@pytest.mark.rule("ENG-2")
+def test_ids_that_are_all_taken_end_in_an_error(desk: Desk) -> None:
+    record = new_meeting()
+    for generation in range(3):
+        desk.put(id=event_id(record.key, generation))
+
+    assert isinstance(desk.side.create([record])[0].error, AlreadyExists)
+    assert len(desk.planner.agenda.events) == 3
+
+
 @pytest.mark.rule("ENG-8")
 def test_one_record_that_is_no_event_does_not_cost_the_others(desk: Desk) -> None:
     bad = NewRecord(new_key(), {"subject": "when?"})
@@ -351,6 +398,37 @@ def test_an_occurrence_is_cancelled_and_brought_back(desk: Desk) -> None:
     assert back.values["cancelled"] == ""
     assert back.values["start"] == SLOT
     assert desk.event(back.remote_id)["status"] == "confirmed"
+
+
+@pytest.mark.rule("CAL-17")
+def test_an_occurrence_that_a_person_cancelled_is_brought_back(desk: Desk) -> None:
+    series = desk.put(**BERLIN, **WEEKLY)
+    name = f"{series}_20261201T080000Z"
+    desk.planner.agenda.change(name, status="cancelled")
+
+    made = remote_of(desk.side.create([occurrence(series, **meeting(start=SLOT))])[0])
+
+    assert made.values["start"] == SLOT
+    assert desk.event(name)["status"] == "confirmed"
+
+
+@pytest.mark.rule("CAL-17")
+def test_an_occurrence_that_google_keeps_cancelled_says_so(desk: Desk) -> None:
+    series = desk.put(**BERLIN, **WEEKLY)
+    desk.planner.agenda.change(f"{series}_20261201T080000Z", status="cancelled")
+    desk.planner.fail("PATCH /calendar", Refused(403, "forbidden"))
+
+    outcome = desk.side.create([occurrence(series, **meeting(start=SLOT))])[0]
+
+    assert isinstance(outcome.error, InvalidRecord)
+    assert "bring this cancelled occurrence back" in outcome.error.message
+
+
+@pytest.mark.rule("CAL-17", "ENG-8")
+def test_an_occurrence_of_a_series_that_is_gone_is_refused(desk: Desk) -> None:
+    outcome = desk.side.create([occurrence("neverwas", cancelled="yes")])[0]
+
+    assert isinstance(outcome.error, InvalidRecord)
 
 
 @pytest.mark.rule("CAL-17")

@@ -13,10 +13,17 @@ import pytest
 from crmsync.connectors.google.activities import ActivitiesOptions, GoogleActivities
 from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.faults import CALENDAR_JUDGE, TASKS_JUDGE
+from crmsync.connectors.google.oauth import KIND_SCOPES, SERVICE_SCOPES
 from crmsync.connectors.google.service import GoogleEndpoints
 from crmsync.connectors.google.tasks import GoogleTasks, TasksOptions
 from crmsync.connectors.transport import Transport
-from crmsync.errors import CursorExpired, EtagMismatch, InvalidRecord, OutcomeUnknown
+from crmsync.errors import (
+    CursorExpired,
+    EtagMismatch,
+    InvalidRecord,
+    OutcomeUnknown,
+    PermissionMissing,
+)
 from crmsync.ports import NewRecord
 from crmsync.records import tasks
 from crmsync.records.expansion import expand
@@ -32,7 +39,7 @@ from tests.integration.google.planning import (
     remote_of,
     sign,
 )
-from tests.sandbox.harness import CALENDAR, TASKS, SandboxServer
+from tests.sandbox.harness import SandboxServer
 from tests.unit.connectors.series_table import SERIES, Series
 
 _numbers = itertools.count(1)
@@ -58,7 +65,9 @@ class Planned:
     transport: Transport
 
     def __post_init__(self) -> None:
-        token = self.box.token(self.email, (CALENDAR, TASKS))["access_token"]
+        token = self.box.token(self.email, SERVICE_SCOPES["google_sync"])[
+            "access_token"
+        ]
         self.tokens = FixedTokens([token])
         self.roots = GoogleEndpoints.from_root(self.box.url)
         self.side = self.new_side()
@@ -350,6 +359,22 @@ def _without_id(series: Series) -> dict[str, Any]:
 def _times(remote: Remote) -> list[str]:
     since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2028, 12, 1, tzinfo=UTC)
     return [one.start for one in expand(remote.values, since, until)]
+
+
+@pytest.mark.rule("AUTH-5")
+def test_a_scope_that_was_not_granted_stops_its_kind_only(anna: Planned) -> None:
+    calendar, tasks_scope = KIND_SCOPES["calendar"], KIND_SCOPES["tasks"]
+    anna.tokens.tokens = [anna.box.token(anna.email, (calendar,))["access_token"]]
+    anna.read()
+    with pytest.raises(PermissionMissing):
+        list(anna.tasks.read(None))
+
+    anna.tokens.tokens = [anna.box.token(anna.email, (tasks_scope,))["access_token"]]
+    list(anna.tasks.read(None))
+    with pytest.raises(PermissionMissing):
+        anna.read()
+    with pytest.raises(PermissionMissing):
+        anna.side.create([new_meeting()])
 
 
 # ------------------------------------------------------------------ tasks

@@ -20,6 +20,8 @@ from crmsync.errors import (
     InvalidRecord,
     NotFound,
     OutcomeUnknown,
+    ProtocolBroken,
+    ProviderDown,
     RateLimited,
 )
 from crmsync.ports import Edit, NewRecord
@@ -195,6 +197,39 @@ def test_a_task_that_was_moved_to_another_list_has_left_and_is_not_deleted(
         assert not shown.is_selected
 
 
+def test_a_list_needs_no_opening_and_has_no_selection(board: Board) -> None:
+    before = board.side.requests
+
+    assert board.side.open({"a": "b"}, verify=True, may_write=True).memo == {"a": "b"}
+    assert [o.error for o in board.side.select(["x"])] == [None]
+    assert [o.error for o in board.side.deselect(["x", "y"])] == [None, None]
+    assert board.side.create([]) == []
+    assert board.side.requests == before
+    remote = board.fetched(board.hand.put())
+    assert board.side.project(remote, None) == remote.values
+    assert timedelta(minutes=6) < board.side.skew < timedelta(minutes=8)
+
+
+def test_a_list_that_vanishes_between_two_pages_is_not_taken_for_empty(
+    board: Board,
+) -> None:
+    for _ in range(101):
+        board.hand.put()
+    pages = board.side.read(None)
+    next(pages)
+    board.hand.is_gone = True
+
+    with pytest.raises(ProtocolBroken):
+        next(pages)
+
+
+def test_a_fault_while_looking_is_no_absence(board: Board) -> None:
+    board.planner.fail("GET /tasks", Refused(503, "backendError"), times=99)
+
+    with pytest.raises(ProviderDown):
+        board.side.fetch(["t1"])
+
+
 # ------------------------------------------------------------------ create
 
 
@@ -236,6 +271,16 @@ def test_a_lost_create_is_sent_once(board: Board) -> None:
     posts = [m for m, path, _ in board.planner.parts if m == "POST"]
     assert len(posts) == 2
     assert len(board.hand.tasks) == 2
+
+
+@pytest.mark.rule("ENG-2")
+def test_a_create_that_comes_again_is_found_among_many_tasks(board: Board) -> None:
+    record = new_task()
+    made = remote_of(board.side.create([record])[0])
+    for _ in range(150):
+        board.hand.put()
+
+    assert remote_of(board.side.create([record])[0]).remote_id == made.remote_id
 
 
 @pytest.mark.rule("ENG-2")

@@ -40,6 +40,7 @@ FRAMED = f"{BEGIN}\n{SECTION}\n{END}"
         ("<script>alert('no')</script>", ""),
         ("<img src=x onerror=alert(1)>hi", "hi"),
         ("<!-- hidden -->hi", "hi"),
+        ("<div>" * 3000 + "<script>no</script>deep", "deep"),
     ],
 )  # fmt: skip
 def test_html_is_read_as_plain_text(description: str, text: str) -> None:
@@ -105,6 +106,12 @@ def test_the_section_is_found_after_somebody_reformatted_it(description: str) ->
     again = write_description(description, None, "Account: New <b>Ltd</b>")
     assert folded(read_description(again).notes) == "Hi"
     assert read_description(again).context == "Account: New <b>Ltd</b>"
+
+
+@pytest.mark.rule("CAL-5")
+def test_a_stray_end_line_is_no_text_of_the_user_s() -> None:
+    assert read_description(f"Hi\n{END}").notes == "Hi"
+    assert read_description(f"Hi\n{BEGIN}\nAccount: A").context == "Account: A"
 
 
 @pytest.mark.rule("CAL-5")

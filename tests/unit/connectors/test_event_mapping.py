@@ -15,7 +15,7 @@ from crmsync.connectors.google.mapping.activities import (
     PrivateEvents,
     event_to_remote,
 )
-from crmsync.connectors.google.mapping.activities_out import patch_of
+from crmsync.connectors.google.mapping.activities_out import new_event, patch_of
 from crmsync.connectors.google.mapping.properties import KEY as KEY_NAME
 from crmsync.connectors.google.mapping.properties import (
     read_marker,
@@ -23,6 +23,7 @@ from crmsync.connectors.google.mapping.properties import (
     write_marker,
 )
 from crmsync.errors import InvalidRecord
+from crmsync.ports import NewRecord
 from crmsync.records.activities import FIELDS
 from tests.unit.connectors.events import (
     KEY,
@@ -249,6 +250,37 @@ def test_a_marker_counts_in_copies_and_not_in_what_inherited_it() -> None:
     assert found(id="e1_20261201", recurringEventId="e1", iCalUID="x") == "A7"
     assert found(id="e1_R20261201", iCalUID="e1_R20261201@google.com") == ""
     assert found(id="copy", iCalUID="copy@google.com") == ""
+
+
+def test_without_a_signature_there_is_no_marker_and_the_key_tells_our_events() -> None:
+    key = {"private": write_key(KEY, "e1")}
+    options = reading(sign=None)
+
+    body = new_event(NewRecord(KEY, VALUES), "e1", options)
+
+    assert "shared" not in body["extendedProperties"]
+    for properties, expected in ((key, True), ({}, False)):
+        wire = event(extendedProperties=properties)
+        remote = event_to_remote(wire, options)
+        patch = patch_of(edit_of(remote, context="Account: B"), wire, options)
+        assert ("description" in patch) is expected
+
+
+@pytest.mark.rule("CAL-5")
+def test_a_section_that_makes_a_description_too_long_is_left_out() -> None:
+    values = {**VALUES, "notes": "n" * 8000, "context": "c" * 500}
+
+    assert written(values)["description"] == "n" * 8000
+
+
+def test_what_is_nobody_s_key_has_no_marker() -> None:
+    assert write_marker("no key of ours", "e1", sign) == {}
+
+
+def test_a_cancelled_occurrence_without_a_time_names_its_reason() -> None:
+    lost = read(recurringEventId="e0", id="e0_x", originalStartTime=None)
+
+    assert lost.record["odd"]
 
 
 # ------------------------------------------------------------------ insert

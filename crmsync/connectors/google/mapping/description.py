@@ -39,6 +39,7 @@ _KEPT = {
     "h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "thead", "tr", "td", "th",
     "blockquote", "pre", "hr",
 }  # fmt: skip
+_UNSEEN = {"script", "style"}
 _DASH = r"(?:—|–|-|&mdash;|&ndash;|&#8212;|&#8211;|&#x2014;|&#x2013;){1,3}"
 _GAP = r"(?:\s|&nbsp;|<[^<>]*>)*"
 _BEGIN_IN = re.compile(rf"(?<![^\s>;]){_DASH}{_GAP}CRM{_GAP}{_DASH}(?![^\s<&])")
@@ -93,22 +94,23 @@ def to_text(description: str) -> str:
 
 def _rendered(text: str) -> str:
     import nh3
+    from inscriptis import get_text
 
     clean = nh3.clean(
         _with_breaks(text),
         tags=_KEPT,
         attributes={"a": {"href"}},
-        clean_content_tags={"script", "style"},
+        clean_content_tags=_UNSEEN,
         link_rel=None,
         strip_comments=True,
     )
-    linked = _LINK.sub(_link, clean)
-    try:
-        from inscriptis import get_text
-
-        return str(get_text(linked)).strip()
-    except (ValueError, RecursionError, AssertionError, IndexError):
-        return html.unescape(nh3.clean(text, tags=set())).strip()
+    shown = str(get_text(_LINK.sub(_link, clean))).strip()
+    if shown:
+        return shown
+    # What is nested too deeply is not rendered at all: the words alone, then.
+    return html.unescape(
+        nh3.clean(text, tags=set(), clean_content_tags=_UNSEEN)
+    ).strip()
 
 
 def _with_breaks(text: str) -> str:
