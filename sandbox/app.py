@@ -146,7 +146,9 @@ class Sandbox:
             return self._call(request, *found)
         if self._is_batch(request):
             request.route = "batch"
-            return batch.run(request, self.handle)
+            is_calendar = request.path == "/batch/calendar/v3"
+            most = self.switches.calendar_batch_parts if is_calendar else batch.LIMIT
+            return batch.run(request, self.handle, most)
         text = f"The requested URL <code>{_escaped(request.path)}</code> was not found."
         return page(404, text)
 

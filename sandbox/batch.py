@@ -15,7 +15,6 @@ from sandbox.errors import ApiError, invalid
 from sandbox.messages import Request, Response
 
 LIMIT = 100
-LIMITS = {"/batch/calendar/v3": 1000}  # contract 0.5
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
 _REQUEST_LINE = re.compile(r"([A-Z]+) (\S+)(?: HTTP/\d\.\d)?\Z")
 _random = SystemRandom()
@@ -23,10 +22,10 @@ _random = SystemRandom()
 Handler = Callable[[Request], Response]
 
 
-def run(outer: Request, handle: Handler) -> Response:
+def run(outer: Request, handle: Handler, limit: int = LIMIT) -> Response:
     """Execute every part and answer with as many parts."""
     try:
-        parts = _parts(outer)
+        parts = _parts(outer, limit)
     except ApiError as error:
         return error.response()
     order = list(range(len(parts)))
@@ -52,7 +51,7 @@ def run(outer: Request, handle: Handler) -> Response:
     return Response(200, body, f"multipart/mixed; boundary={boundary}")
 
 
-def _parts(outer: Request) -> list[tuple[Request | Response, str]]:
+def _parts(outer: Request, limit: int) -> list[tuple[Request | Response, str]]:
     content_type = outer.headers.get("content-type", "")
     found = _BOUNDARY.search(content_type)
     if not content_type.startswith("multipart/mixed") or found is None:
@@ -65,7 +64,6 @@ def _parts(outer: Request) -> list[tuple[Request | Response, str]]:
     sections = [c for c in chunks[1:] if not c.startswith(b"--")]
     if not sections:
         raise invalid("Failed to parse batch request, error: 0 items.")
-    limit = LIMITS.get(outer.path, LIMIT)
     if len(sections) > limit:
         raise invalid(f"The batch request has more than {limit} parts.")
     return [_section(outer, section) for section in sections]

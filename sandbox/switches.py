@@ -45,6 +45,9 @@ class Switches:
     fbs_budget: int = 0  # 4.9: writes per six hours; 0 is no limit
     retry_after: int = 0  # 2.4: seconds in a Retry-After header; 0 is none
     # --- calendar: events and their copies
+    calendar_delay: float = 0.0  # section 3 [M]: seconds until lists show a write
+    calendar_batch_parts: int = 1000  # 0.5; the older text says 50
+    refuse_client_ids: bool = False  # 5.8: one report says that any id is refused
     copy_delay: float = 0.0  # seconds until guests' copies and answers arrive
     conference_delay: float = 1.0  # 5.1: pending until then
     undelete: bool = False  # 5.5: status=confirmed brings a deleted event back
@@ -75,6 +78,7 @@ class Switches:
     watch_duplicates: bool = False  # 5.6: messages come twice
     watch_drops: float = 0.0  # 5.6: this part of the messages is lost
     # --- tasks
+    tasks_delay: float = 0.0  # section 12: seconds until lists show a write
     old_tasklist_pages: bool = False  # 6.1: 20 lists a page, 100 at most
     task_put_needs_id: bool = True  # 6.5 [M]
     dead_tasks: str = "missing"  # 6.5 [M]: 404 for writes; or tolerated

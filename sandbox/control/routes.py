@@ -277,6 +277,9 @@ class Control:
             book = self._sandbox.people.book(email)
             with book.lock:
                 book.settle()
+            board = self._sandbox.tasks.board(email)
+            with board.turn():
+                board.settle()
         with self._sandbox.events.desk.turn():
             self._sandbox.events.desk.settle()
 

@@ -100,13 +100,14 @@ def _listing(
         if listing is not None:
             return listing, state["o"]
     window = (params.get("timeMin"), params.get("timeMax"))
+    now = ctx.desk.horizon(shelf)
     if token is not None:
         known = check_token(ctx.desk, shelf, token, stamp)
         window = (known.get("min"), known.get("max"))
-        events = _incremental(ctx, known["q"], window)
+        events = _incremental(ctx, (known["q"], now), window)
     else:
-        events = _full(ctx)
-    horizon = state["h"] if state else shelf.seq
+        events = _full(ctx, now)
+    horizon = state["h"] if state else now
     key = state["l"] if state else secrets.token_hex(8)
     listing = Listing(key, events, horizon, window)
     if state is not None:
@@ -121,12 +122,13 @@ def _listing(
     return listing, 0
 
 
-def _full(ctx: Context) -> list[Event]:
+def _full(ctx: Context, horizon: int) -> list[Event]:
     params, shelf = ctx.params, ctx.shelf
     fits = filter_of(ctx)
     window = window_of(params.get("timeMin"), params.get("timeMax"))
     singles = bool(params.get("singleEvents"))
-    source = _singles(ctx, window) if singles else iter(shelf.events.values())
+    seen = shelf.versions.seen(shelf.events.values(), horizon)
+    source = _singles(ctx, window) if singles else seen
     shows = shows_of(ctx)
     found = [event for event in source if shows(event) and fits(event)]
     if window != (None, None):
@@ -135,11 +137,11 @@ def _full(ctx: Context) -> list[Event]:
 
 
 def _incremental(
-    ctx: Context, since: int, window: tuple[str | None, str | None]
+    ctx: Context, numbers: tuple[int, int], window: tuple[str | None, str | None]
 ) -> list[Event]:
     """Everything changed since a token, the deleted too (5.4)."""
     shelf = ctx.shelf
-    changed = shelf.changed(since, shelf.seq)
+    changed = shelf.changed(*numbers)
     types = ctx.params.get("eventTypes")
     if types:
         changed = [event for event in changed if event.kind in types]

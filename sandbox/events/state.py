@@ -20,6 +20,7 @@ from sandbox.events.mail import KIND as MAIL_KIND
 from sandbox.events.mail import Ledger
 from sandbox.events.model import Calendar, Event, calendar_of, event_of
 from sandbox.events.times import zone
+from sandbox.events.versions import Versions
 from sandbox.legacy import not_found
 from sandbox.messages import Json
 from sandbox.store import Row, Store
@@ -47,6 +48,7 @@ class Shelf:
         self.info = info
         self.events: dict[str, Event] = {}
         self.seq = 0
+        self.versions = Versions()
         self._children: dict[str, dict[str, None]] = {}
         self._uids: dict[str, dict[str, None]] = {}
 
@@ -84,9 +86,11 @@ class Shelf:
         return [event for event in self.events.values() if not event.cancelled]
 
     def changed(self, since: int, horizon: int) -> list[Event]:
+        """What a sync shows since a number, the deleted too."""
         newest = reversed(self.events.values())
         newer = takewhile(lambda event: event.seq > since, newest)
-        return [event for event in newer if event.seq <= horizon]
+        seen = self.versions.seen(newer, horizon)
+        return [event for event in seen if event.seq > since]
 
 
 class Desk:
@@ -112,6 +116,8 @@ class Desk:
         rows = [event_of(*row) for row in store.load(EVENT_KIND)]
         for event in sorted(rows, key=lambda event: event.seq):
             self.shelves[event.calendar].keep(event)
+        for shelf in self.shelves.values():
+            shelf.versions.settle(shelf.seq)
         self._jobs = {int(key): job for _, key, job in store.load(JOB_KIND)}
         self.mails = Ledger(document for _, _, document in store.load(MAIL_KIND))
 
@@ -145,8 +151,10 @@ class Desk:
         self._rows.append((JOB_KIND, "", str(number), self._jobs[number]))
 
     def settle(self) -> None:
-        """Do everything that waits."""
+        """Do everything that waits, and let lists show it."""
         self._do_due(everything=True)
+        for shelf in self.shelves.values():
+            shelf.versions.settle(shelf.seq)
 
     def _do_due(self, *, everything: bool = False) -> None:
         if not self._jobs:
@@ -201,6 +209,11 @@ class Desk:
         mine = [(s, role) for s, role in found if role is not None]
         return sorted(mine, key=lambda pair: not pair[0].info.primary)
 
+    def horizon(self, shelf: Shelf) -> int:
+        """The last change that lists of a calendar show by now."""
+        until = self.now() - self.env.switches.calendar_delay
+        return shelf.versions.horizon(shelf.seq, until)
+
     def kill_tokens(self, shelf: Shelf) -> None:
         """Every sync token of this calendar is dead from now on."""
         shelf.info.dead_before = self.env.clock.now()
@@ -221,6 +234,10 @@ class Desk:
         else:
             kept = self._stamped(shelf, event, old)
             shelf.keep(kept)
+            if self.env.switches.calendar_delay > 0:
+                shelf.versions.note(self.now(), kept, old)
+            else:
+                shelf.versions.settle(shelf.seq)
             self._changed.add(shelf.id)
         self._rows.append((EVENT_KIND, shelf.id, kept.id, kept.document()))
         return kept

@@ -41,6 +41,8 @@ def insert(ctx: Context, copies: Copies) -> Json:
     _check_untouched(ctx, body)
     if body.get("status") == "cancelled":
         raise invalid("Invalid value for: status")
+    if "id" in body and ctx.desk.env.switches.refuse_client_ids:
+        raise bad_id()
     key = special.checked_id(body)
     if key in ctx.shelf.events:
         raise duplicate()

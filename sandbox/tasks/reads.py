@@ -36,7 +36,7 @@ def list_tasks(ctx: Context) -> Json:
     stamp = fingerprint(asked)
     after = _after(ctx, stamp)
     fits = _filter(ctx)
-    tasks = [task for task in ctx.board.tasks[key].values() if fits(task)]
+    tasks = [task for task in ctx.board.listed(key) if fits(task)]
     tasks = sorted((t for t in tasks if _rank(t) > after), key=_rank)
     answer: Json = {"kind": "tasks#tasks", "etag": f'"{_newest(tasks)}"'}
     if tasks:

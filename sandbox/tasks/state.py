@@ -40,6 +40,7 @@ class Board:
         self.lock = threading.RLock()
         self.lists: dict[str, TaskList] = {}
         self.tasks: dict[str, dict[str, Task]] = {}
+        self._late: dict[str, tuple[float, Task | None]] = {}
         self._last_updated = 0.0
         self._rows: list[Row] = []
         for _, key, document in env.store.load(LIST_KIND, owner):
@@ -92,6 +93,19 @@ class Board:
         listed = self.tasks[task.list_id].values()
         return [t for t in listed if t.parent == task.id and not t.deleted]
 
+    def listed(self, key: str) -> list[Task]:
+        """The tasks of a list as lists show them: by a switch a little late."""
+        now = self.env.clock.now()
+        self._late = {k: late for k, late in self._late.items() if late[0] > now}
+        if not self._late:
+            return list(self.tasks[key].values())
+        seen = [self._late.get(t.id, (0.0, t))[1] for t in self.tasks[key].values()]
+        return [task for task in seen if task is not None and task.list_id == key]
+
+    def settle(self) -> None:
+        """Let lists show everything now."""
+        self._late.clear()
+
     # ------------------------------------------------------------ writing
 
     def put_list(self, found: TaskList) -> TaskList:
@@ -108,6 +122,11 @@ class Board:
         updated = self._now() if moves_time else task.updated
         stamp = max(int(updated * 1000), task.stamp + 1)
         kept = replace(task, updated=updated, stamp=stamp)
+        delay = self.env.switches.tasks_delay
+        if delay > 0:
+            before = self.tasks[kept.list_id].get(kept.id)
+            before = self._late.get(kept.id, (0.0, before))[1]
+            self._late[kept.id] = (self.env.clock.now() + delay, before)
         self.tasks[kept.list_id][kept.id] = kept
         self._rows.append((TASK_KIND, self.owner, kept.id, kept.document()))
         if switches.tasklist_updated_follows and moves_time:

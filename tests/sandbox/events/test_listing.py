@@ -222,6 +222,28 @@ def test_what_changes_while_paging_is_not_lost(anna: Diary) -> None:
     assert changed.keys() == {served, late}
 
 
+@pytest.mark.point("C-38")
+def test_lists_may_be_late_and_lose_nothing(anna: Diary, box: SandboxServer) -> None:
+    old = anna.insert(meeting("Old"))["id"]
+    box.switch(calendar_delay=60.0)
+    anna.patch(old, {"summary": "New"})
+    fresh = anna.insert(meeting("Fresh"))["id"]
+
+    events, token = anna.all()
+    assert [event["summary"] for event in events] == ["Old"]
+    assert anna.get(old)["summary"] == "New"
+    assert anna.changes(token) == {}
+    box.advance(61)
+    anna.delete(fresh)
+    changed, token = anna.all(syncToken=token)
+    assert sorted(event["summary"] for event in changed) == ["Fresh", "New"]
+    box.settle()
+    assert anna.changes(token)[fresh]["status"] == "cancelled"
+    anna.patch(old, {"summary": "Newer"})
+    box.switch(calendar_delay=0.0)
+    assert anna.page()["items"][0]["summary"] == "Newer"
+
+
 @pytest.mark.point("C-14")
 def test_the_window_bounds_ends_and_starts(anna: Diary) -> None:
     key = anna.insert(meeting(day="2026-03-02"))["id"]

@@ -121,11 +121,12 @@ def shared(event: Json) -> dict[str, Any]:
 
 
 @pytest.mark.point("C-37")
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("seed", "late"), [(n, n % 2 * 0.02) for n in range(6)])
 @pytest.mark.timeout(120)
 def test_mirrors_and_copies_stay_true(
-    new_diary: Callable[..., Diary], box: SandboxServer, seed: int
+    new_diary: Callable[..., Diary], box: SandboxServer, seed: int, late: float
 ) -> None:
+    box.switch(calendar_delay=late, copy_delay=late)
     people = [new_diary() for _ in range(3)]
     mirrors = [Mirror(diary) for diary in people]
     life = Life(seed, people)
@@ -135,6 +136,7 @@ def test_mirrors_and_copies_stay_true(
         if number % 5 == 0:
             mirrors[number % 3].poll()
 
+    box.settle()
     for mirror in mirrors:
         mirror.poll()
         full = {event["id"]: event for event in mirror.diary.all()[0]}

@@ -122,6 +122,11 @@ def test_conditions_survive_into_a_batch_and_more_than_a_thousand_do_not(
 
     assert errors[0].status_code == 412
     assert status == 400
+    anna.box.switch(calendar_batch_parts=50)
+    status, _, _ = anna.box.http(
+        "POST", "/batch/calendar/v3", part * 51 + "--e--", headers
+    )
+    assert status == 400
 
 
 @pytest.mark.point("C-36")

@@ -157,6 +157,16 @@ def test_an_id_is_used_once_also_after_deletion(anna: Diary) -> None:
 
 
 @pytest.mark.point("P-12")
+def test_any_id_may_be_refused_as_one_report_has_it(
+    anna: Diary, box: SandboxServer
+) -> None:
+    box.switch(refuse_client_ids=True)
+
+    assert anna.refused("insert", meeting(id="abcde")) == (400, "invalid")
+    assert anna.insert(meeting())["id"]
+
+
+@pytest.mark.point("P-12")
 def test_an_id_does_not_come_with_an_ical_uid(anna: Diary) -> None:
     body = meeting(id="abcde", iCalUID="abcde@x.example")
 

@@ -221,6 +221,22 @@ def test_changes_since_a_time(anna: ToDo, box: SandboxServer) -> None:
     assert anna.refused("page", updatedMin="yesterday") == INVALID
 
 
+@pytest.mark.point("T-12")
+def test_lists_may_be_late(anna: ToDo, box: SandboxServer) -> None:
+    old = anna.insert({"title": "Old"})["id"]
+    box.switch(tasks_delay=60.0)
+    anna.patch(old, {"title": "New"})
+    fresh = anna.insert({"title": "Fresh"})["id"]
+
+    assert [task["title"] for task in anna.all()] == ["Old"]
+    assert anna.get(old)["title"] == "New"
+    box.advance(61)
+    assert {task["title"] for task in anna.all()} == {"New", "Fresh"}
+    anna.delete(fresh)
+    box.settle(anna.email)
+    assert [task["title"] for task in anna.all()] == ["New"]
+
+
 @pytest.mark.point("T-6")
 def test_bounds_of_due_and_completed(anna: ToDo) -> None:
     early = anna.insert({"title": "1", "due": "2026-03-02T00:00:00Z"})["id"]
