@@ -56,6 +56,8 @@ class ActivitiesOptions:
         private_events: what becomes of the user's own private events (CAL-21).
         context_section: when the CRM's section is written (CAL-5).
         is_colleague: whether an address is a colleague's.
+        own_ids: Google takes ids of ours for new events (contract, 5.8: one report
+            says no).
     """
 
     calendar_id: str = "primary"
@@ -67,6 +69,7 @@ class ActivitiesOptions:
     private_events: PrivateEvents = "full"
     context_section: SectionMode = "colleagues_only"
     is_colleague: Callable[[str], bool] = _nobody
+    own_ids: bool = True
 
 
 class GoogleActivities:
@@ -112,7 +115,14 @@ class GoogleActivities:
             look=self._look,
             sleep=http.transport.nature.sleep,
         )
-        self._writes = Writes(self._api, self._reading, table, self._look, self.project)
+        self._writes = Writes(
+            self._api,
+            self._reading,
+            table,
+            self._look,
+            self.project,
+            own_ids=chosen.own_ids,
+        )
         self._deletes = Deletes(self._api, self._reading, self._look)
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from crmsync.connectors.google.activities_series import Look
 from crmsync.connectors.google.events import EventsApi
@@ -69,14 +70,11 @@ class Slots:
     def _ask(self, record: NewRecord) -> Wire | CrmSyncError:
         series, slot = record.account, record.values["slot"]
         original = slot if "T" in slot else f"{slot}T00:00:00Z"
-        try:
-            whole = self._api.instances(series, original) if series else {}
-        except (NotFound, ProtocolBroken, InvalidRecord):
-            whole = {}
-        for event in whole.get("items") or []:
-            shown = event_to_remote(event, self._reading)
-            if shown.values.get("slot") == slot:
-                return dict(event)
+        with suppress(NotFound, ProtocolBroken, InvalidRecord):
+            for event in self._api.instances(series, original) if series else ():
+                shown = event_to_remote(event, self._reading)
+                if shown.values.get("slot") == slot:
+                    return dict(event)
         return InvalidRecord(
             "The series in Google has no occurrence at that time.", ("slot",)
         )

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from crmsync.connectors.google.activities_idless import IdlessCreates
 from crmsync.connectors.google.activities_sending import (
     Result,
     is_forbidden,
@@ -44,6 +45,7 @@ from crmsync.ports import Edit, NewRecord, Outcome
 from crmsync.records.remote import Remote
 from crmsync.records.values import FieldTable, Values
 
+AGAIN_SECONDS = 2.0
 GENERATIONS = 3
 """Ids that are tried where somebody else's event has ours."""
 
@@ -94,6 +96,8 @@ class Writes:
         table: FieldTable,
         look: Look,
         project: Project,
+        *,
+        own_ids: bool,
     ):
         """Prepare.
 
@@ -103,6 +107,7 @@ class Writes:
             table: the mapped fields.
             look: reads events as they are now; None: there is none.
             project: reads an event's fields with a base.
+            own_ids: Google takes ids of ours (unproven: a switch).
         """
         self._api = api
         self._reading = reading
@@ -110,6 +115,7 @@ class Writes:
         self._look = look
         self._project = project
         self._slots = Slots(api, reading, table, look)
+        self._idless = None if own_ids else IdlessCreates(api, reading)
 
     def _note(self, place: int, result: Result, ledger: Ledger) -> None:
         note(place, result, ledger, self._reading)
@@ -133,7 +139,10 @@ class Writes:
         def change(places: Sequence[int]) -> None:
             self._change({n: records[n] for n in places}, ledger)
 
-        ledger.send_all(parts(singles), insert)
+        if self._idless is not None:
+            self._idless.create(records, singles, ledger)
+        else:
+            ledger.send_all(parts(singles), insert)
         left = [place for place in sorted(slots) if place not in ledger.found]
         return ledger.send_all(parts(left), change)
 
@@ -174,7 +183,7 @@ class Writes:
         if not taken:
             return []
         foreign = []
-        events = self._look([name for name, _ in taken.values()])
+        events = self._look_twice([name for name, _ in taken.values()])
         for n, (name, key) in taken.items():
             event = events[name]
             if event is None or event.get("status") == "cancelled":
@@ -184,6 +193,15 @@ class Writes:
             else:
                 foreign.append(n)
         return foreign
+
+    def _look_twice(self, names: Sequence[str]) -> Mapping[str, Wire | None]:
+        """Look again for what is said to be there and is not shown."""
+        events = dict(self._look(names))
+        hidden = [name for name in names if events[name] is None]
+        if hidden:
+            self._api.http.transport.nature.sleep(AGAIN_SECONDS)
+            events.update(self._look(hidden))
+        return events
 
     def _change(self, records: Mapping[int, NewRecord], ledger: Ledger) -> None:
         """Change single occurrences: each is there already, as its series has it."""

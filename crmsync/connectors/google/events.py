@@ -6,7 +6,7 @@ conferences and attachments (contract, 5.1 and 5.5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from crmsync.connectors.google.adapter import GoogleHttp
@@ -14,9 +14,10 @@ from crmsync.connectors.google.faults import CALENDAR_JUDGE
 from crmsync.connectors.google.mapping.activities import EVENT_FIELDS
 from crmsync.connectors.google.multipart import Multipart, Request, Wire
 from crmsync.connectors.google.service import batch_url, build_service
-from crmsync.errors import CrmSyncError, ProtocolBroken
+from crmsync.errors import CrmSyncError, OutcomeUnknown, ProtocolBroken
 
 PAGE_SIZE = 2500
+MOST_PAGES = 50
 TYPES = ["default"]
 """Constant along with a sync token; other kinds are not ours (contract, 5.2)."""
 
@@ -70,17 +71,41 @@ class EventsApi:
         )
         return _wire(request.execute())
 
-    def instances(self, series_id: str, original_start: str) -> Wire:
-        """Return the occurrence of a series that would have been at some time."""
+    def with_key(self, name: str, key: str) -> Iterator[Wire]:
+        """Yield the events that have a private property, deleted ones too."""
+        request = self._events.list(
+            calendarId=self.calendar_id,
+            privateExtendedProperty=f"{name}={key}",
+            showDeleted=True,
+            fields=LIST_FIELDS,
+            prettyPrint=False,
+        )
+        yield from _items(request, self._events.list_next)
+
+    def insert_alone(self, body: Wire, *, notifies: bool) -> Wire:
+        """Make an event without an id of ours: one request, sent once."""
+        request = self._events.insert(
+            calendarId=self.calendar_id,
+            body=body,
+            sendUpdates=_updates(notifies),
+            **_WRITING,
+        )
+        try:
+            return _wire(request.execute())
+        except ProtocolBroken as error:
+            raise OutcomeUnknown(error.message) from error
+
+    def instances(self, series_id: str, original_start: str) -> Iterator[Wire]:
+        """Yield the occurrence of a series that would have been at some time."""
         request = self._events.instances(
             calendarId=self.calendar_id,
             eventId=series_id,
             originalStart=original_start,
             showDeleted=True,
             prettyPrint=False,
-            fields=f"items({EVENT_FIELDS})",
+            fields=f"nextPageToken,items({EVENT_FIELDS})",
         )
-        return _wire(request.execute())
+        yield from _items(request, self._events.instances_next)
 
     def get(self, event_id: str) -> Request:
         """Return the request that reads one event."""
@@ -133,6 +158,16 @@ class EventsApi:
 
 def _updates(notifies: bool) -> str:
     return "all" if notifies else "none"
+
+
+def _items(request: Any, following: Callable[[Any, Wire], Any]) -> Iterator[Wire]:
+    """Yield what all pages hold; one without events may have a next one (5.4)."""
+    for _ in range(MOST_PAGES):
+        page = _wire(request.execute())
+        yield from page.get("items") or []
+        request = following(request, page)
+        if request is None:
+            return
 
 
 def _wire(found: Any) -> Wire:

@@ -361,6 +361,58 @@ def _times(remote: Remote) -> list[str]:
     return [one.start for one in expand(remote.values, since, until)]
 
 
+@pytest.mark.rule("ENG-2")
+def test_where_google_takes_no_ids_of_ours_the_key_finds_what_was_made(
+    anna: Planned,
+) -> None:
+    anna.side = anna.new_side(own_ids=False)
+    weekly = {"zone": "UTC", "recurrence": "RRULE:FREQ=WEEKLY;COUNT=9"}
+    records = [new_meeting(), NewRecord(new_key(), meeting(**weekly)), new_meeting()]
+    anna.box.fault("close_after", method="POST", path="/events", count=1)
+
+    lost, *rest = anna.side.create(records)
+    again = [remote_of(outcome) for outcome in anna.side.create(records)]
+
+    assert isinstance(lost.error, OutcomeUnknown)
+    assert [outcome.remote for outcome in rest] == again[1:]
+    assert [remote.key for remote in again] == [record.key for record in records]
+    assert len(anna.box.events(anna.email)) == 3
+    assert all(not remote.record["marker"] for remote in again)
+    anna.side.delete([again[0].remote_id])
+    assert remote_of(anna.side.create(records[:1])[0]).is_gone
+
+
+@pytest.mark.rule("CAL-23")
+def test_another_calendar_may_be_chosen(anna: Planned) -> None:
+    other = str(anna.box.new_calendar(anna.email, "Team")["id"])
+    anna.by_hand()
+    anna.side = anna.new_side(calendar_id=other)
+    made = remote_of(anna.side.create([new_meeting()])[0])
+
+    found, cursor = anna.read()
+
+    assert found.keys() == {made.remote_id}
+    assert found[made.remote_id].record["organizer"] is True
+    changed = edit_of(found[made.remote_id], subject="New")
+    assert remote_of(anna.side.update([changed])[0]).values["subject"] == "New"
+    assert len(anna.box.events(anna.email, calendar=other)) == 1
+    assert len(anna.box.events(anna.email)) == 1
+    assert anna.read(cursor)[0].keys() == {made.remote_id}
+
+
+@pytest.mark.rule("CAL-15", "CAL-18")
+def test_attachments_stay_where_they_are(anna: Planned) -> None:
+    attached = [{"fileUrl": "https://files.example/offer.pdf", "title": "Offer"}]
+    name = anna.by_hand(attachments=attached)
+    remote = anna.fetched(name)
+    assert "offer" not in str(remote).casefold()
+
+    anna.side.update([edit_of(remote, subject="New", notes="Text")])
+
+    kept = anna.event(name)["attachments"]
+    assert [item["fileUrl"] for item in kept] == [attached[0]["fileUrl"]]
+
+
 @pytest.mark.rule("AUTH-5")
 def test_a_scope_that_was_not_granted_stops_its_kind_only(anna: Planned) -> None:
     calendar, tasks_scope = KIND_SCOPES["calendar"], KIND_SCOPES["tasks"]

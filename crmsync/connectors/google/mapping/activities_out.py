@@ -43,16 +43,21 @@ _NEEDS_FRESH = frozenset(
 def new_event(record: NewRecord, event_id: str, reading: Reading) -> Body:
     """Return the body of an insert.
 
+    Args:
+        record: what it is to hold.
+        event_id: our id for it; "" leaves it to Google, and the marker away.
+        reading: what events are written with.
+
     Raises:
         InvalidRecord: the values are no event.
     """
-    values = record.values
+    values, sign = record.values, reading.sign if event_id else None
     if not values.get("start"):
         raise InvalidRecord("The activity has no start.", ("start",))
     addresses = values.get("attendees", "")
     context = values.get("context", "") if reading.may_show(addresses) else ""
     body: Body = {
-        "id": event_id,
+        "id": event_id or None,
         "summary": values.get("subject") or None,
         "location": values.get("location") or None,
         "description": _description("", values.get("notes", ""), context) or None,
@@ -62,8 +67,7 @@ def new_event(record: NewRecord, event_id: str, reading: Reading) -> Body:
         "visibility": PRIVATE if values.get("visibility") == PRIVATE else None,
         "extendedProperties": {
             "private": properties.write_key(record.key, event_id),
-            "shared": properties.write_marker(record.key, event_id, reading.sign)
-            or None,
+            "shared": properties.write_marker(record.key, event_id, sign) or None,
         },
     }
     whole: Body = without_nulls(body)

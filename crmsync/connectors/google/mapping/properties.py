@@ -44,8 +44,8 @@ def key_of(event: Wire) -> str:
 
 
 def write_key(key: str, remote_id: str) -> dict[str, str]:
-    """Return the private properties for a key."""
-    return {KEY: key, HOME: remote_id}
+    """Return the private properties for a key; "" stands for an id not known yet."""
+    return {KEY: key, HOME: remote_id} if remote_id else {KEY: key}
 
 
 def write_marker(key: str, remote_id: str, sign: Sign | None) -> dict[str, str]:
