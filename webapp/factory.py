@@ -12,7 +12,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from crmsync.config import Config
 from crmsync.services.app import App
 from crmsync.services.signing_in import WHOLE_LIFE
-from webapp import errors, formats, health, navigation, security, session, wiring, words
+from webapp import (
+    activitytimes,
+    errors,
+    formats,
+    health,
+    navigation,
+    security,
+    session,
+    wiring,
+    words,
+)
 from webapp.pages import BLUEPRINTS
 
 MAX_FORM_BYTES = 1 << 20
@@ -29,6 +39,7 @@ def create_app(core_app: App) -> Flask:
     session.init(web)
     formats.init(web)
     words.init(web)
+    activitytimes.init(web)
     navigation.init(web)
     errors.init(web)
     web.register_blueprint(health.pages)

@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from crm import accounts, contacts, groups, users
+from crm import accounts, activities, contacts, groups, users
 from crm.accounts import AccountRule
 from crm.common import Author
 from crmsync.services import ordering
@@ -100,8 +100,18 @@ def _group(site: Site, user: User) -> str:
         return groups.create(connection, name, owner=author.user_id, by=author).id
 
 
+def _activity(site: Site, user: User) -> str:
+    with site.app.database.write() as connection:
+        author = _author(site, connection, user)
+        values = {"type": "personal", "start": "2026-03-02T08:00:00Z"}
+        return activities.create(
+            connection, values, leader=author.user_id, by=author
+        ).id
+
+
 _CONTACT = Record("contact_id", _contact)
 _ACCOUNT = Record("account_id", _account)
+_ACTIVITY = Record("activity_id", _activity)
 _GROUP = Record("group_id", _group)
 _CYCLE = Record("cycle_id", _cycle)
 _ITEM = Record("item_id", _item)
@@ -115,6 +125,20 @@ RECORDS: dict[str, Record] = {
     "contacts.edit": _CONTACT,
     "contacts.save": _CONTACT,
     "contacts.delete": _CONTACT,
+    **{
+        f"activities.{name}": _ACTIVITY
+        for name in (
+            "detail",
+            "participants",
+            "change_participants",
+            "edit",
+            "save",
+            "answer",
+            "complete",
+            "reopen",
+            "delete",
+        )
+    },
     "accounts.detail": _ACCOUNT,
     "accounts.edit": _ACCOUNT,
     "accounts.save": _ACCOUNT,

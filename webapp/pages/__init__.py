@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webapp.pages import (
+    activityedit,
     companies,
     cycle,
     groups,
@@ -28,4 +29,5 @@ BLUEPRINTS = (
     merging.pages,
     groups.pages,
     companies.pages,
+    activityedit.pages,  # the list's and the detail's as well
 )
