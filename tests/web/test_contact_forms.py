@@ -187,6 +187,20 @@ def test_edits_of_one_field_in_two_tabs_are_shown_side_by_side(site: Site) -> No
     assert (values["title"], values["fax"]) == ("Second tab", "1")
 
 
+def test_a_clash_in_one_field_takes_nothing_from_another(site: Site) -> None:
+    site.add_user()
+    contact_id = add_contact(site, last="Doe", title="Old")
+    visitor = site.visitor(ANNA)
+    one, two = begin(visitor, contact_id), begin(visitor, contact_id)
+    save(visitor, contact_id, one | {"title": "First tab", "mobile": "+49 170 1"})
+
+    clash = save(visitor, contact_id, two | {"title": "Second tab"})
+    assert save(visitor, contact_id, form_of(clash.text)).status_code == 302
+
+    values = read(site, contact_id).values
+    assert (values["title"], values["mobile"]) == ("Second tab", "+49 170 1")
+
+
 @pytest.mark.parametrize("base", ["", "{", "[]", '{"title": 5}', "[" * 5000])
 def test_a_tampered_beginning_does_no_harm(site: Site, base: str) -> None:
     site.add_user()

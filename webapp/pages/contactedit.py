@@ -147,8 +147,10 @@ def save(contact_id: str) -> Any:
             row = builtin.contact_or_404(connection, author.user_id, contact_id)
             edits = compare(given, base or row.values, row.values)
             if edits.theirs:
+                # What only they changed is still theirs when this is sent again.
+                seen = {**(base or row.values), **edits.theirs}
                 return _show(
-                    Draft(form, names, row=row, theirs=edits.theirs, status=409)
+                    Draft(form, names, row, seen, theirs=edits.theirs, status=409)
                 )
             _write(connection, row, edits.mine, author)
     except AmbiguousAccount as error:
@@ -230,7 +232,7 @@ def _show(draft: Draft) -> Any:
         sync_group = _sync_group(connection, viewer)
         group = groups.get(connection, sync_group) if sync_group else None
     is_old = bool(base) and not draft.theirs
-    begun = base if base and is_old else (row.values if row else {})
+    begun = base or (row.values if row else {})
     page = render_template(
         "contacts/form.html",
         form=form,
