@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
@@ -171,9 +171,10 @@ def split(
         leader,
         series.participants if people is None else people,
     )
-    later = _later(conn, series, slot)
+    children = activitystore.children_of(conn, [series.id])
+    later = [child for child in children if child.slot >= slot]
     made = activities.create_many(conn, [new], by=by)[0]
-    _end(conn, series, slot, later, by=by)
+    _end(conn, series, slot, by=by)
     followers = [activities.carried(child, series, made) for child in later]
     moved = [
         row
@@ -198,27 +199,14 @@ def delete_following(
     if _is_first(series, slot):
         activities.delete_many(conn, [series_id], by=by)
         return
-    _end(conn, series, slot, _later(conn, series, slot), by=by)
+    _end(conn, series, slot, by=by)
 
 
 def _is_first(series: ActivityRow, slot: str) -> bool:
     return slot <= series.series.first_slot(series.start_at)
 
 
-def _later(conn: Connection, series: ActivityRow, slot: str) -> list[ActivityRow]:
-    children = activitystore.children_of(conn, [series.id])
-    return [child for child in children if child.slot >= slot]
-
-
-def _end(
-    conn: Connection,
-    series: ActivityRow,
-    slot: str,
-    later: Sequence[ActivityRow],
-    *,
-    by: Author,
-) -> None:
-    open_ones = [child.id for child in later if child.completed_at is None]
-    activitystore.bury(conn, open_ones, by=by)
+def _end(conn: Connection, series: ActivityRow, slot: str, *, by: Author) -> None:
+    """Let a series end before a slot; what differs from it later goes along."""
     ended = ActivityEdit(series.id, {"recurrence": series.series.ended(slot).text})
     activities.update_many(conn, [ended], by=by)

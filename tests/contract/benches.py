@@ -13,6 +13,7 @@ from crm.common import Author
 from crm.tables import metadata
 from crmsync.connectors.builtin.activities import ActivityOptions, BuiltinActivities
 from crmsync.connectors.builtin.contacts import BuiltinContacts, BuiltinOptions
+from crmsync.connectors.builtin.faults import Store
 from crmsync.connectors.builtin.tasks import BuiltinTasks, TaskOptions
 from crmsync.storage.database import Database
 from tests.contract.side_contract import INSTALLATION, USER
@@ -163,7 +164,9 @@ class ActivityBench:
         }
         self.side = self.new_side(**options)
 
-    def new_side(self, **options: Any) -> BuiltinActivities:
+    def new_side(
+        self, *, store: Store | None = None, **options: Any
+    ) -> BuiltinActivities:
         given = {
             "crm_user_id": self.anna,
             "installation": INSTALLATION,
@@ -173,7 +176,7 @@ class ActivityBench:
             **options,
         }
         return BuiltinActivities(
-            self.database, ActivityOptions(**given), clock=self.clock
+            store or self.database, ActivityOptions(**given), clock=self.clock
         )
 
     def put(self, values: Mapping[str, str]) -> str:
@@ -220,14 +223,16 @@ class TodoBench:
         self.hand = Author("U0")
         self.side = self.new_side(**options)
 
-    def new_side(self, **options: Any) -> BuiltinTasks:
+    def new_side(self, *, store: Store | None = None, **options: Any) -> BuiltinTasks:
         given = {
             "crm_user_id": self.anna,
             "installation": INSTALLATION,
             "user": USER,
             **options,
         }
-        return BuiltinTasks(self.database, TaskOptions(**given), clock=self.clock)
+        return BuiltinTasks(
+            store or self.database, TaskOptions(**given), clock=self.clock
+        )
 
     def put(self, values: Mapping[str, str]) -> str:
         with self.database.write() as conn:

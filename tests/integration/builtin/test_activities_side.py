@@ -143,6 +143,19 @@ def test_a_member_of_one_who_does_not_synchronise_has_it_without_guests(
     assert shared.record["leader_syncs"]
 
 
+@pytest.mark.rule("CAL-10")
+def test_guests_of_a_leader_who_does_not_synchronise_are_none_of_a_member_s(
+    bench: ActivityBench,
+) -> None:
+    one = bench.put_for(bench.ben, meeting(), bench.anna)
+    with bench.database.write() as conn:
+        participants.add(conn, one, [other("x@mail.example")])
+
+    assert "attendees" not in seen(bench, one).values
+    bench.syncing.add(bench.ben)
+    assert seen(bench, one).values["attendees"] == "x@mail.example"
+
+
 @pytest.mark.rule("CAL-9")
 def test_contacts_are_guests_only_where_that_is_on(bench: ActivityBench) -> None:
     contact = put_contact(bench, "Ada@Mail.example")

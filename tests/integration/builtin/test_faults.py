@@ -11,12 +11,24 @@ from sqlalchemy import Connection
 
 from crmsync.connectors.builtin.contacts import BuiltinContacts, BuiltinOptions
 from crmsync.errors import OutcomeUnknown, ProviderDown
-from crmsync.ports import Outcome, Query
+from crmsync.ports import NewRecord, Outcome, Query
 from crmsync.storage.database import Database, make_database
 from crmsync.storage.faults import storage_down
 from tests.conftest import NewUrl
-from tests.contract.benches import BuiltinBench
-from tests.contract.side_contract import edit_of, fetched, new_record, person
+from tests.contract.benches import (
+    ActivityBench,
+    BuiltinBench,
+    TodoBench,
+    meeting,
+    todo,
+)
+from tests.contract.side_contract import (
+    edit_of,
+    fetched,
+    new_key,
+    new_record,
+    person,
+)
 
 Write = Callable[[BuiltinBench, str], Sequence[Outcome]]
 
@@ -141,3 +153,40 @@ def test_a_create_without_an_answer_is_unknown_and_safely_repeated(
     bench.side.create([record])
     shown = [r for page in bench.side.read(None) for r in page.records]
     assert [remote.key for remote in shown] == [record.key]
+
+
+@pytest.mark.rule("ENG-2")
+@pytest.mark.parametrize("happens", [True, False])
+@pytest.mark.parametrize("kind", [ActivityBench, TodoBench])
+def test_an_unanswered_create_of_an_activity_or_to_do_is_safely_repeated(
+    database: Database, kind: type[ActivityBench] | type[TodoBench], happens: bool
+) -> None:
+    bench = kind(database)
+    values = meeting() if kind is ActivityBench else todo()
+    record = NewRecord(new_key(), values)
+    store = Unanswered(database, happens=happens)
+
+    with pytest.raises(OutcomeUnknown, match="did not say"):
+        bench.new_side(store=store).create([record])
+
+    assert (record.key in bench.side.lookup([record.key])) is happens
+    bench.side.create([record])
+    shown = [r for page in bench.side.read(None) for r in page.records]
+    assert [remote.key for remote in shown] == [record.key]
+
+
+@pytest.mark.rule("ENG-8")
+@pytest.mark.parametrize("kind", [ActivityBench, TodoBench])
+def test_a_crm_without_activities_is_a_passing_fault(
+    database: Database, kind: type[ActivityBench] | type[TodoBench]
+) -> None:
+    bench = kind(database)
+    with database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE crm_activity RENAME TO away")
+
+    with pytest.raises(ProviderDown):
+        bench.side.fetch(["V1"])
+    with pytest.raises(ProviderDown):
+        list(bench.side.read(None))
+    with pytest.raises(ProviderDown):
+        bench.side.lookup(["k"])
