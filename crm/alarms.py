@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from crm import agenda, feed
-from crm.activityfields import MAX_ALARM
+from crm.activityfields import DECLINED, MAX_ALARM
 from crm.activityrows import ActivityRow, Kind
 from crm.common import NOBODY, Author
 from crm.errors import BadValue, NotFound
@@ -110,6 +110,7 @@ def _states(conn: Connection, user_id: str) -> dict[str, _State]:
         .where(_P.kind == Kind.USER.value, _P.ref == user_id, _P.is_present)
         .where(Activity.deleted_at.is_(None), Activity.completed_at.is_(None))
         .where(sa.or_(_P.alarm.is_not(None), Activity.alarm.is_not(None)))
+        .where(_P.answer != DECLINED)
     )
     return {
         activity_id: _State((common or 0) if own is None else own, snoozed, dismissed)

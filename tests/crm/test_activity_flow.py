@@ -281,6 +281,16 @@ def test_an_alarm_is_due_at_its_minute_and_silent_once_dismissed(
     assert len(alarms.due(conn, "U1", NINE)) == 1
 
 
+@pytest.mark.rule("CAL-13")
+def test_what_was_declined_does_not_ring(conn: Connection) -> None:
+    made = make_activity(conn, member("U2"), alarm="0")
+
+    participants.answer(conn, made.id, "U2", "declined")
+
+    assert alarms.due(conn, "U2", NINE) == []
+    assert len(alarms.due(conn, "U1", NINE)) == 1
+
+
 @pytest.mark.rule("CAL-12")
 def test_each_occurrence_of_a_series_rings_anew(conn: Connection) -> None:
     series = make_series(conn, alarm="0")

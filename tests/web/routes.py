@@ -122,6 +122,7 @@ RECORDS: dict[str, Record] = {
     "options.preview": Record("cycle_id", a_preview),
     "contacts.detail": _CONTACT,
     "contacts.sync": _CONTACT,
+    "contacts.of_contact": _CONTACT,
     "contacts.edit": _CONTACT,
     "contacts.save": _CONTACT,
     "contacts.delete": _CONTACT,
@@ -135,6 +136,7 @@ RECORDS: dict[str, Record] = {
             "save",
             "answer",
             "complete",
+            "remind",
             "reopen",
             "delete",
         )

@@ -13,12 +13,15 @@ from flask import Blueprint, render_template, request
 from flask import url_for as to
 from sqlalchemy import Connection
 
-from crm import activitylist, agenda, users
+from crm import activitylist, agenda, alarms, users
 from crm.activitylist import ActivityQuery, ListedActivity, Place
 from crm.agenda import Occurrence
-from webapp import activitytimes, builtin
+from crmsync.services import browsing
+from webapp import activitytimes, builtin, session
 from webapp.activityform import TYPES
 from webapp.formats import as_time, time_zone
+from webapp.pages.contact import full_name
+from webapp.pages.contact import pages as contact_pages
 from webapp.paths import pack, unpack
 from webapp.tables import TableState, table_state
 from webapp.wiring import core
@@ -30,6 +33,7 @@ VIEWS = {"month": "Month", "week": "Week", "list": "List"}
 _LONGEST_SEARCH = 200
 _FIRST_HOUR, _LAST_HOUR = 8, 18
 _SLOT = 30
+_REMINDERS = 5
 _DAYS = range(2, 8998)
 EVERYONE = "everyone"
 
@@ -136,8 +140,9 @@ def listing() -> Any:
     with builtin.reading() as (connection, viewer):
         people = users.list_all(connection)
         frame = read_frame(people)
+        due = alarms.due(connection, viewer, core().clock.now())[:_REMINDERS]
         if frame.view == "list":
-            return _show_list(connection, viewer, frame, people)
+            return _show_list(connection, viewer, frame, people, due)
         whose = viewer if frame.whose in {"", EVERYONE} else frame.whose
         found = agenda.occurrences(
             connection, whose, *frame.span, zone=time_zone(), viewer=viewer
@@ -152,6 +157,7 @@ def listing() -> Any:
         types=TYPES,
         people=[row for row in people if row.id != viewer],
         has_any=bool(found),
+        due=due,
         **shape,
     )
 
@@ -284,6 +290,7 @@ def _show_list(
     viewer: str,
     frame: Frame,
     people: Sequence[users.UserRow],
+    due: Sequence[alarms.Alarm],
 ) -> Any:
     state = read_state()
     wanted = state.filters.get("state", "open")
@@ -309,9 +316,41 @@ def _show_list(
         state=state,
         wanted=query.state,
         viewer=viewer,
+        due=due,
         rows=[item.row for item in rows],
         previous=previous,
         next=following,
+    )
+
+
+@contact_pages.get("/contacts/<contact_id>/activities")
+def of_contact(contact_id: str) -> Any:
+    """Show a contact's tab *Activities*: what is planned, and what was done."""
+    with builtin.reading() as (connection, viewer):
+        contact = builtin.contact_or_404(connection, viewer, contact_id)
+        found = {
+            state: activitylist.page(
+                connection,
+                ActivityQuery(
+                    viewer,
+                    state=state,
+                    contact_id=contact.id,
+                    is_descending=state == "done",
+                ),
+                limit=PAGE,
+            )
+            for state in ("open", "done")
+        }
+        names = {row.id: row.name or row.email for row in users.list_all(connection)}
+    return render_template(
+        "contacts/activities.html",
+        contact=contact,
+        name=full_name(contact),
+        links=browsing.links_of(core(), session.user(), contact.id),
+        open_ones=[item.row for item in found["open"]],
+        done_ones=[item.row for item in found["done"]],
+        names=names,
+        viewer=viewer,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request
@@ -13,6 +14,7 @@ from crm import (
     accounts,
     activities,
     agenda,
+    alarms,
     completion,
     contacts,
     lookup,
@@ -30,9 +32,11 @@ from webapp import builtin, session
 from webapp.contactform import tidy
 from webapp.pages import activities as lists
 from webapp.pages.contact import full_name
+from webapp.wiring import core
 
 pages = lists.pages
 _SUGGESTED = 12
+_SNOOZE = timedelta(minutes=10)
 _SENT = frozenset({"accepted", "declined", "tentative", "needsAction"})
 
 
@@ -104,9 +108,12 @@ def detail(activity_id: str) -> Any:
         contact = contact_of(connection, viewer, subject.row.values["contact_id"])
         account = _account(connection, viewer, subject.row.values["account_id"])
         shared = _shared(connection, viewer, subject)
+    row = subject.row
+    is_coming = row.is_series and row.completed_at is None
     return render_template(
         "activities/detail.html",
         **shared,
+        next_slot=row.series.first_slot(core().clock.now()) if is_coming else "",
         contact=contact,
         contact_name=full_name(contact) if contact else "",
         account=account,
@@ -290,6 +297,22 @@ def answer(activity_id: str) -> Any:
     flash(words.get(given, "Your answer is saved."), "success")
     target = session.own_path(request.form.get("next", ""))
     return redirect(target or subject.url("detail"))
+
+
+@pages.post("/<activity_id>/alarm")
+def remind(activity_id: str) -> Any:
+    """Let an alarm come again, or silence it: no edit of the activity (CAL-12)."""
+    with builtin.refusals(), builtin.writing() as (connection, author):
+        subject = find(connection, author.user_id, activity_id)
+        me, row_id = author.user_id, subject.row.id
+        if subject.row.participant(me) is None:
+            abort(404)
+        if request.form.get("do") == "snooze":
+            alarms.snooze(connection, row_id, me, until=author.now() + _SNOOZE)
+        else:
+            alarms.dismiss(connection, row_id, me, by=author)
+    target = session.own_path(request.form.get("next", ""))
+    return redirect(target or to("activities.listing"))
 
 
 @pages.post("/<activity_id>/complete")
