@@ -20,6 +20,7 @@ from webapp import (
     navigation,
     security,
     session,
+    values,
     wiring,
     words,
 )
@@ -40,6 +41,7 @@ def create_app(core_app: App) -> Flask:
     formats.init(web)
     words.init(web)
     activitytimes.init(web)
+    values.init(web)
     navigation.init(web)
     errors.init(web)
     web.register_blueprint(health.pages)

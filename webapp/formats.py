@@ -18,7 +18,7 @@ from flask_babel import (
     format_timedelta,
 )
 
-from crmsync.records.contacts import CUSTOM_PREFIX, FIELDS
+from crmsync.records.contacts import CUSTOM_PREFIX
 from crmsync.services import settings
 from webapp.wiring import core
 
@@ -113,7 +113,9 @@ def field_name(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _field_labels() -> dict[str, str]:
-    return {field.name: field.label for field in FIELDS}
+    from webapp.values import LABELS
+
+    return LABELS
 
 
 def write_day(value: Any) -> str:

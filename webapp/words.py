@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -137,6 +138,11 @@ def write_action(item: Mapping[str, Any]) -> str:
     return f"{_COMING.get(first, first)} {rest}".strip()
 
 
-def google_url(google_id: str) -> str:
-    """Return where a person sees a Google contact."""
+def google_url(google_id: str, record_type: str = "contact") -> str:
+    """Return where a person sees a Google contact, an event or the tasks."""
+    if record_type == "activity":
+        eid = base64.urlsafe_b64encode(f"{google_id} ".encode()).decode().rstrip("=")
+        return f"https://www.google.com/calendar/event?eid={eid}"
+    if record_type == "to-do":
+        return "https://tasks.google.com/"
     return f"https://contacts.google.com/person/{google_id.removeprefix('people/')}"

@@ -174,6 +174,10 @@ class Results:
             # Neither did it happen the first time: it is planned anew as it is now.
             state, reason = ItemState.FAILED, item.reason
             self.applied.failures += 1
+        elif isinstance(error, InvalidRecord) and error.code == "series":
+            # It will not be otherwise tomorrow: it is told, and left (CAL-17).
+            state, reason = ItemState.SKIPPED, "odd"
+            self.touched += [(s, item.remote_id(s)) for s in SideName]
         elif isinstance(error, InvalidRecord) and error.code == "ambiguous_account":
             state, reason = ItemState.HELD, "ambiguous_account"
         else:

@@ -98,14 +98,11 @@ def story(
     """Return what synchronisation did to a record, newest first (HIS-4)."""
     if not record_id:
         return []
-    is_google = record_id.startswith("people/")
-    rows = itemlist.about(
-        app.database,
-        people.pair_ids(app.database, "contacts", scope(viewer)),
-        crm_id="" if is_google else record_id,
-        google_id=record_id if is_google else "",
-        limit=limit,
-    )
+    who = scope(viewer)
+    pairs = [i for kind in KINDS for i in people.pair_ids(app.database, kind, who)]
+    names = {"crm_id": record_id}, {"google_id": record_id}
+    found = (itemlist.about(app.database, pairs, limit=limit, **name) for name in names)
+    rows = next((rows for rows in found if rows), ())
     return [
         item_json(row, row.kind)
         | {"cycle_id": row.cycle_id, "is_dry": row.is_dry, "user": row.email}

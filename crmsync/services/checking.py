@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from crmsync.cycle import Run
+from crmsync.cycle.kinds import KINDS
+from crmsync.engine.activities import narrowed
 from crmsync.errors import CrmSyncError, describe
-from crmsync.ports import CrmSide, Side
+from crmsync.records.activities import DECLINED, Role, end_of, note_of
 from crmsync.records.remote import Link, Remote
 from crmsync.records.values import FieldTable, SideName
 from crmsync.services.app import App
@@ -58,9 +61,10 @@ def check(app: App) -> dict[str, Any]:
     """
     found: list[Findings] = []
     for user in people.users(app.database):
-        pair = people.pair_of(app.database, user.user_id, "contacts")
-        if people.link_count(app.database, pair.pair_id):
-            found.append(_check_pair(app, user, pair))
+        for kind in KINDS:
+            pair = people.seen_pair(app.database, user.user_id, kind)
+            if people.link_count(app.database, pair.pair_id):
+                found.append(_check_pair(app, user, pair))
     return {
         "ok": all(findings.is_well for findings in found),
         "pairs": [asdict(findings) for findings in found],
@@ -79,16 +83,15 @@ def _check_pair(app: App, user: User, pair: Pair) -> Findings:
             memo = state.memo(SideName.GOOGLE)
             run.google.open(memo, verify=True, may_write=False)
             run.crm.open(state.memo(SideName.CRM), verify=True, may_write=False)
-            _compare(state, run.crm, run.google, findings, run.table)
-            _look_for_strays(state, run.google, findings, run.origin_of)
+            _compare(state, run, findings)
+            _look_for_strays(state, run, findings)
     except CrmSyncError as error:
         findings.error = describe(error)
     return findings
 
 
-def _compare(
-    state: SqlState, crm: CrmSide, google: Side, findings: Findings, table: FieldTable
-) -> None:
+def _compare(state: SqlState, run: Run, findings: Findings) -> None:
+    crm, google = run.crm, run.google
     after = ""
     while links := state.links(after, _PAGE):
         crm_now = crm.fetch([link.crm_id for link in links])
@@ -101,6 +104,7 @@ def _compare(
                 continue
             crm_values = crm.project(one, link.base.crm)
             google_values = google.project(other, link.base.google)
+            table = narrowed(run.table, Role(link.role)) if link.role else run.table
             _judge(link, table, (crm_values, google_values), findings)
         after = links[-1].link_id
 
@@ -122,10 +126,8 @@ def _judge(
         findings.pending.append(f"{link.crm_id} – {link.google_id}")
 
 
-def _look_for_strays(
-    state: SqlState, google: Side, findings: Findings, origin_of: Any
-) -> None:
-    for page in google.read(None):
+def _look_for_strays(state: SqlState, run: Run, findings: Findings) -> None:
+    for page in run.google.read(None):
         ids = [remote.remote_id for remote in page.records]
         links = state.links_by(SideName.GOOGLE, ids)
         # Somebody was asked about these, or has decided to leave them alone.
@@ -134,8 +136,25 @@ def _look_for_strays(
             *state.choices(SideName.GOOGLE, ids),
         }
         for remote in page.records:
-            if remote.remote_id not in links:
-                _judge_stray(state, remote, findings, origin_of(remote.key), asked)
+            if remote.remote_id not in links and not _is_left_out(run, remote):
+                origin = run.origin_of(remote.key)
+                _judge_stray(state, remote, findings, origin, asked)
+
+
+def _is_left_out(run: Run, remote: Remote) -> bool:
+    """Whether an event is one that is not synchronised by rule."""
+    if run.kind.has_label:
+        return False
+    values = run.values(remote)
+    end = end_of(values)
+    return (
+        remote.is_gone
+        or bool(note_of(remote, "odd") or note_of(remote, "marker"))
+        or values.get("answer") == DECLINED
+        or bool(values.get("slot"))
+        or not any(values.get(name) for name in ("start", "title"))
+        or (run.since is not None and end is not None and end < run.since)
+    )
 
 
 def _judge_stray(

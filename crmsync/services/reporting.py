@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from crmsync.engine.merge import FieldChange, Note
 from crmsync.engine.reasons import sentence
@@ -13,6 +15,14 @@ from crmsync.storage import codec, history, itemlist, people
 from crmsync.storage.people import User
 
 KIND_TYPES = {"contacts": "contact", "calendar": "activity", "tasks": "to-do"}
+_KINDS_OF = {
+    **{kind: kind for kind in KIND_TYPES},
+    **{name: kind for kind, name in KIND_TYPES.items()},
+    "activities": "calendar",
+    "event": "calendar",
+    "todo": "tasks",
+    "task": "tasks",
+}
 _NOTES = {
     Note.TRUNCATED: "Shortened to the length the other side takes.",
     Note.TOO_LONG: "Too long for the other side, and not of a kind that may be cut: "
@@ -108,25 +118,25 @@ def record_story(
 
     Args:
         app: the wired process.
-        record_type: `contact`.
+        record_type: `contact`, `activity` or `to-do`.
         record_id: its id in the CRM or in Google.
         user: only what this user's cycles did; None: everybody's.
 
     Raises:
         UsageError: for a type that has no story.
     """
-    if record_type not in {"contact", "contacts"}:
-        raise UsageError(f"There is no record type {record_type!r}; use contact.")
+    kind = _KINDS_OF.get(record_type.casefold(), "")
+    if not kind:
+        raise UsageError(
+            f"There is no record type {record_type!r}; use contact, activity or to-do."
+        )
     if not record_id.strip():
         raise UsageError("Name a record: its id in the CRM or in Google.")
-    is_google = record_id.startswith("people/")
-    rows = itemlist.about(
-        app.database,
-        people.pair_ids(app.database, "contacts", user.user_id if user else ""),
-        crm_id="" if is_google else record_id,
-        google_id=record_id if is_google else "",
-    )
-    return [item_json(row, "contacts") for row in reversed(rows)]
+    pairs = people.pair_ids(app.database, kind, user.user_id if user else "")
+    rows = itemlist.about(app.database, pairs, crm_id=record_id, google_id="")
+    if not rows:
+        rows = itemlist.about(app.database, pairs, crm_id="", google_id=record_id)
+    return [item_json(row, kind) for row in reversed(rows)]
 
 
 def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
@@ -160,9 +170,20 @@ def record_id_in(text: str) -> str:
     wanted = text.strip()
     if "contacts.google.com" in wanted or "/person/" in wanted:
         return f"people/{wanted.rstrip('/').rsplit('/', 1)[-1].split('?')[0]}"
-    if "/contacts/" in wanted:
-        return wanted.rsplit("/contacts/", 1)[-1].split("/")[0].split("?")[0]
-    return wanted
+    for page in ("/contacts/", "/activities/"):
+        if page in wanted:
+            return wanted.rsplit(page, 1)[-1].split("/")[0].split("?")[0]
+    event = parse_qs(urlsplit(wanted).query).get("eid")
+    return _event_id(event[0]) if event else wanted
+
+
+def _event_id(eid: str) -> str:
+    """Return the event's id in the `eid` of a Google Calendar link."""
+    try:
+        text = base64.urlsafe_b64decode(eid + "=" * (-len(eid) % 4)).decode()
+    except ValueError:
+        return eid
+    return text.split(" ")[0] or eid
 
 
 def trace(app: App, text: str, user: User | None = None) -> list[dict[str, Any]]:
@@ -171,10 +192,14 @@ def trace(app: App, text: str, user: User | None = None) -> list[dict[str, Any]]
     Raises:
         UsageError: if nothing is known by this text; it says what can be pasted.
     """
-    story = record_story(app, "contact", record_id_in(text), user)
+    wanted = record_id_in(text)
+    story: list[dict[str, Any]] = []
+    for kind in KIND_TYPES:
+        story = story or record_story(app, kind, wanted, user)
     if not story:
         raise UsageError(
             f"Nothing is known about {text!r}.",
-            next_step="Paste the id of a CRM contact or a Google contact (people/c…).",
+            next_step="Paste the id or the link of a contact, an activity or a to-do, "
+            "of the CRM or of Google.",
         )
     return story
