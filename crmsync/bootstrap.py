@@ -168,6 +168,17 @@ class GoogleParts:
             options=TasksOptions(list_id=wish.list_id, link_prefix=wish.link_prefix),
         )
 
+    def collections(self, connection: Connection, kind: str) -> list[tuple[str, str]]:
+        """Return the calendars or task lists that an account may use: id and name."""
+        from crmsync.connectors.google import choosable
+
+        tokens = self._tokens(connection)
+        if kind == "calendar":
+            http = GoogleHttp(self.transport, tokens, api="calendar")
+            return choosable.calendars(http, self.endpoints.calendar)
+        http = GoogleHttp(self.transport, tokens, api="tasks")
+        return choosable.task_lists(http, self.endpoints.tasks)
+
     def _sign(self, text: str) -> str:
         """Sign a marker in a Google record (CAL-26)."""
         key = self._config.secret_key().encode()

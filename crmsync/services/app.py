@@ -162,6 +162,12 @@ class GoogleBackend(Protocol):
         """Return one task list of a Google account as a side."""
         ...
 
+    def collections(
+        self, connection: Connection, kind: str
+    ) -> Sequence[tuple[str, str]]:
+        """Return the calendars or task lists that an account may use: id and name."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class App:

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from crmsync.errors import UsageError
 from crmsync.services import (
+    choosing,
     grouping,
     ordering,
     reporting,
@@ -26,6 +27,7 @@ from crmsync.services import (
 )
 from crmsync.services.runs import SERVICE_OF
 from crmsync.services.settings_table import LANGUAGES
+from crmsync.services.syncing import check_allowed
 from crmsync.storage import people
 from crmsync.storage.people import User
 from webapp import choices, session
@@ -37,6 +39,7 @@ pages = Blueprint("options", __name__, url_prefix="/options")
 _KIND = "/<any(contacts, calendar, tasks, mail):kind>"
 _SHOWN_ITEMS = 200
 _SHOWN_NAMES = 25
+WINDOW = ("window_past_days", "window_future_days")
 REGION = ("time_zone", "language", "default_region")
 
 
@@ -61,6 +64,47 @@ def general() -> str:
         languages=LANGUAGES,
         regions=choices.regions(Locale.parse(values["language"])),
     )
+
+
+@pages.get("/collections")
+@limited("30 per minute", key=session.user_key)
+def collections() -> str:
+    """Show which calendar and task list are synchronised, and what else there is."""
+    app, who = core(), session.user()
+    allowed = settings.allowed_kinds(app, who.user_id)
+    kinds = [kind for kind in choosing.SETTING_OF if kind in allowed]
+    return render_template(
+        "options/collections.html",
+        found=[choosing.choosable(app, who, kind) for kind in kinds],
+        nouns=choosing.NOUN,
+        private=settings.get(app, "private_events", user_id=who.user_id),
+        window={n: settings.get(app, n, user_id=who.user_id) for n in WINDOW},
+    )
+
+
+@pages.post("/collections/<any(calendar, tasks):kind>")
+@limited("10 per minute", key=session.user_key)
+def choose(kind: str) -> Response:
+    """Synchronise another calendar or task list from now on."""
+    who = session.user()
+    check_allowed(core(), who, kind)
+    wanted = request.form.get("chosen", "")
+    if choosing.choose(core(), who, kind, wanted, actor=who.email):
+        noun = choosing.NOUN[kind]
+        flash(f"Another {noun} is chosen. Look at its preview next.", "success")
+    return redirect(url_for("options.collections"))
+
+
+@pages.post("/calendar-rules")
+def calendar_rules() -> Response:
+    """Save how private events and old events are treated."""
+    app, who = core(), session.user()
+    for name in ("private_events", *WINDOW):
+        given = request.form.get(name, "").strip()
+        if given and given != settings.get(app, name, user_id=who.user_id):
+            settings.put(app, name, given, user_id=who.user_id, actor=who.email)
+    flash("Saved.", "success")
+    return redirect(url_for("options.collections"))
 
 
 @pages.post("/group")
