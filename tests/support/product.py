@@ -18,6 +18,7 @@ from crmsync.ports import Clock
 from crmsync.services import accounts, connecting, grouping, settings
 from crmsync.services.app import App
 from crmsync.services.syncing import Order, run_kinds
+from crmsync.storage import people
 from crmsync.storage.database import make_database
 from crmsync.storage.people import User
 
@@ -78,6 +79,10 @@ class Product:
         browser.close()
         waiting = connecting.callback(self.app, session, answer)
         connecting.confirm(self.app, user, "google_sync", session, waiting.email)
+        # A worker has one pair per user to look after, which is easier to count.
+        for kind in ("calendar", "tasks"):
+            pair = people.pair_of(self.app.database, user.user_id, kind)
+            people.edit_pair(self.app.database, pair.pair_id, is_paused=True)
 
     def load_crm(self, path: Path, user: User, group: str | None = GROUP) -> Any:
         return builtin.import_file(self.app, path, user.email, group)

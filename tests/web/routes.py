@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "static": {"filename": "app.css"},
     "bootstrap.static": {"filename": "css/bootstrap.min.css"},
     **{f"options.{name}": {"kind": "contacts"} for name in _OF_KINDS},
+    "options.choose": {"kind": "calendar"},
     **{f"services.{name}": {"service": "google_sync"} for name in _OF_SERVICES},
 }
 """Arguments of routes that name no record."""

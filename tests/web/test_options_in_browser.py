@@ -78,7 +78,8 @@ def test_choose_preview_accept_and_see_it_done(
     ).to_be_visible()
     assert_accessible(page)
 
-    page.get_by_role("button", name="Preview: what would the next cycle do?").click()
+    asks = page.get_by_role("button", name="Preview: what would the next cycle do?")
+    asks.first.click()
     expect(page.get_by_text("Waiting for a worker")).to_be_visible()
     assert_accessible(page)
     with a_worker(site):
