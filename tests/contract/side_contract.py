@@ -334,7 +334,9 @@ class AnySideContract:
         )[0]
 
         now = fetched(bench.side, before.remote_id)
-        expected = {**values, self.main: "New"}
+        # The CRM's section is the side's own, made of what else it knows (CAL-5).
+        section = {n: v for n, v in shown(bench.side, before).items() if n == "context"}
+        expected = {**values, **section, self.main: "New"}
         del expected[self.free]
         assert shown(bench.side, now) == expected
         assert shown(bench.side, remote_of(outcome)) == expected
