@@ -5,9 +5,10 @@ Only what asks for it is expanded: open-ended series have no end (CAL-19).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import islice
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -99,16 +100,17 @@ def _rules(lines: str, first: datetime, zone: tzinfo, last: datetime) -> rrulese
         lines: in the neutral form.
         first: the local start.
         zone: turns UNTIL into a local time.
-        last: nothing after it is asked for; a rule that never applies would be looked
-            through until the year 9999.
+        last: nothing after it is asked for.
     """
     rules = rruleset()
     rules.rdate(first)
     for line in lines.splitlines():
         name, _, value = line.partition(":")
         if name == "RRULE":
-            rule = rrulestr(_bounded(value, zone, last), dtstart=first)
-            rules.rrule(cast("rrule", rule))
+            parts = _parts(value)
+            if _applies(_text(parts), first):
+                _bound(parts, zone, last)
+                rules.rrule(cast("rrule", rrulestr(_text(parts), dtstart=first)))
         elif name in {"EXDATE", "RDATE"}:
             for part in value.split(","):
                 at = datetime.fromisoformat(part)
@@ -120,11 +122,31 @@ def _rules(lines: str, first: datetime, zone: tzinfo, last: datetime) -> rrulese
     return rules
 
 
-def _bounded(rule: str, zone: tzinfo, last: datetime) -> str:
-    """Return a rule that ends, in local time as its start is."""
+def _parts(rule: str) -> dict[str, str]:
     parts = dict(part.partition("=")[::2] for part in rule.split(";"))
     if int(parts.get("INTERVAL", "1")) < 1:
         raise ValueError("A rule repeats after at least one day.")
+    return parts
+
+
+def _text(parts: Mapping[str, str]) -> str:
+    return ";".join(f"{name}={value}" for name, value in parts.items())
+
+
+@lru_cache(maxsize=1024)
+def _applies(rule: str, first: datetime) -> bool:
+    """Whether a rule applies in the 400 years after which the calendar repeats.
+
+    The library looks for a rule's next date until the year 9999, whatever its end; so
+    the same rule is asked late, where these years are all that is left.
+    """
+    bare = {n: v for n, v in _parts(rule).items() if n not in {"COUNT", "UNTIL"}}
+    late = first.replace(year=9200 + first.year % 400)
+    return next(iter(rrulestr(_text(bare), dtstart=late)), None) is not None
+
+
+def _bound(parts: dict[str, str], zone: tzinfo, last: datetime) -> None:
+    """Let a rule end with what is asked for, in local time as its start is."""
     ends = [last.astimezone(zone).replace(tzinfo=None)]
     if "UNTIL" in parts:
         until = datetime.fromisoformat(parts["UNTIL"])
@@ -133,4 +155,3 @@ def _bounded(rule: str, zone: tzinfo, last: datetime) -> str:
         )
     if "COUNT" not in parts:
         parts["UNTIL"] = min(ends).isoformat().replace("-", "").replace(":", "")
-    return ";".join(f"{name}={value}" for name, value in parts.items())

@@ -117,3 +117,26 @@ def test_nine_o_clock_stays_nine_o_clock_in_summer() -> None:
         "2026-03-29T07:00:00Z",
         "2026-03-30T07:00:00Z",
     ]
+
+
+@pytest.mark.rule("CAL-17", "CAL-19")
+@pytest.mark.timeout(8)  # a search till the year 9999 takes seconds for each of them
+def test_a_rule_that_never_applies_is_not_searched_for_till_the_year_9999() -> None:
+    rule = "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"
+
+    for day, end in enumerate(("", ";COUNT=3", ";UNTIL=20260601T000000Z"), 1):
+        start = f"2026-03-0{day}T09:00:00Z"
+        never = {"start": start, "duration": "30", "zone": "UTC"}
+        assert times(never | {"recurrence": rule + end}, []) == [(start, 30)]
+
+
+@pytest.mark.rule("CAL-17")
+def test_a_rare_rule_applies_when_it_does() -> None:
+    leap = {
+        "start": "2026-02-27T09:00:00Z",
+        "duration": "30",
+        "zone": "UTC",
+        "recurrence": "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
+    }
+
+    assert [start[:10] for start, _ in times(leap, [])] == ["2026-02-27", "2028-02-29"]
