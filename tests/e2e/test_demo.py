@@ -26,7 +26,12 @@ def cycle(kind: str, *, google: int = 0, crm: int = 0, linked: int = 0) -> Any:
 
 
 def check_of(*links: tuple[str, int], **found: list[str]) -> dict[str, Any]:
-    lists = {"missing": [], "unlinked": [], "doubled": [], "pending": []} | found
+    lists: dict[str, list[str]] = {
+        "missing": [],
+        "unlinked": [],
+        "doubled": [],
+        "pending": [],
+    } | found
     pairs = [
         {"kind": kind, "user": "a", "links": count, "equal": count, "accepted": 0}
         | lists
