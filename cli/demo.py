@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from cli import demo_files
 from cli.common import echo_json, says_errors
 from cli.sync import print_cycle
 from crmsync.errors import ConfigError, UsageError
@@ -45,7 +46,7 @@ _FEED_DELAY = 2.0
 class _Plan:
     """What to show: files to load and how to say it."""
 
-    vcards: tuple[str, ...]
+    files: tuple[str, ...]
     tables: tuple[Path, ...]
     as_json: bool
     stays: bool
@@ -59,7 +60,10 @@ class _Plan:
 @click.command()
 @click.option("--crm", "backend", default="builtin", show_default=True)
 @click.option(
-    "--load", multiple=True, metavar="[ACCOUNT=]FILE", help="vCards, or a CSV."
+    "--load",
+    multiple=True,
+    metavar="[ACCOUNT=]FILE",
+    help="vCards and iCalendar files, or a folder of them; or a CSV.",
 )
 @click.option("--stay", is_flag=True, help="Stay up until Ctrl-C, to try commands.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -68,9 +72,10 @@ def demo(backend: str, load: tuple[str, ...], stay: bool, as_json: bool) -> None
     """Show everything in a throw-away instance, then exit."""
     if backend != "builtin":
         raise UsageError("This version's demo knows only --crm builtin.")
+    files = [file for text in load for file in demo_files.files_in(text)]
     plan = _Plan(
-        tuple(f for f in load if not f.lower().endswith(".csv")),
-        tuple(Path(f) for f in load if f.lower().endswith(".csv")),
+        tuple(f for f in files if not f.lower().endswith(".csv")),
+        tuple(Path(f) for f in files if f.lower().endswith(".csv")),
         as_json,
         stay,
     )
@@ -92,9 +97,9 @@ def _sandbox(folder: Path, plan: _Plan) -> Iterator[str]:
     """Start the sandbox as a process of its own; yield its address."""
     arguments = [sys.executable, "-m", "sandbox", "--port", "0", "--demo"]
     arguments += ["--data", str(folder / "sandbox"), "--delay", str(_FEED_DELAY)]
-    if plan.vcards:
+    if plan.files:
         arguments += ["--label", "Infor CRM"]
-    for file in plan.vcards:
+    for file in plan.files:
         arguments += ["--load", file]
     notes = (folder / "sandbox.log").open("w+", encoding="utf-8")
     process = subprocess.Popen(  # noqa: S603  our own module
@@ -109,6 +114,8 @@ def _sandbox(folder: Path, plan: _Plan) -> Iterator[str]:
         if address is None:
             notes.seek(0)
             raise ConfigError(f"The sandbox did not start: {notes.read().strip()}")
+        if plan.files:
+            plan.say((folder / "sandbox.log").read_text(encoding="utf-8"))
         yield address
     finally:
         process.terminate()
@@ -172,10 +179,9 @@ def free_port() -> int:
         return port
 
 
-def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
-    from cli import demo_figures
-    from crmsync.services import accounts, checking, grouping
-    from crmsync.services.syncing import Order, run_kinds
+def _begin(wired: Any, plan: _Plan) -> list[Any]:
+    """Add the users, fill the CRM, and authorise; return the users."""
+    from crmsync.services import accounts, grouping
 
     users = [
         accounts.add_user(wired, email, name=name, is_admin=email == USERS[0][0])
@@ -183,11 +189,22 @@ def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
     ]
     plan.say("1. The demo company goes into the built-in CRM.")
     _import(wired, plan)
+    if demo_files.has_events(plan.files):
+        demo_files.widen(wired)
     plan.say("\n2. Both users agree on Google's consent page, over HTTP.")
     for user in users:
         grouping.designate(wired, user, GROUP, actor="demo")
         account = _connect(wired, user)
         plan.say(f"   {user.name} authorised Google Sync as {account}.")
+    return users
+
+
+def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
+    from cli import demo_figures
+    from crmsync.services import checking
+    from crmsync.services.syncing import Order, run_kinds
+
+    users = _begin(wired, plan)
     plan.say("\n3. The first cycle: what would it do?")
     dry = [c for user in users for c in run_kinds(wired, user, (), Order(is_dry=True))]
     _print(plan, dry)
@@ -196,6 +213,9 @@ def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
         c for user in users for c in run_kinds(wired, user, (), Order(accepts=True))
     ]
     _print(plan, first)
+    if demo_files.has_events(plan.files):
+        for line in demo_files.set_aside(wired, first):
+            plan.say(f"   {line}")
     time.sleep(_FEED_DELAY + 0.5)
     plan.say("\n5. A second cycle has nothing to do.")
     second = [c for user in users for c in run_kinds(wired, user, (), Order())]

@@ -15,7 +15,7 @@ from crmsync.records.remote import Link, Remote
 from crmsync.records.values import FieldTable, SideName
 from crmsync.services.app import App
 from crmsync.services.runs import Shape, build_run
-from crmsync.storage import leases, people
+from crmsync.storage import history, leases, people
 from crmsync.storage.people import Pair, User
 from crmsync.storage.scratch import scratch_copy
 from crmsync.storage.state import SqlState
@@ -84,7 +84,7 @@ def _check_pair(app: App, user: User, pair: Pair) -> Findings:
             run.google.open(memo, verify=True, may_write=False)
             run.crm.open(state.memo(SideName.CRM), verify=True, may_write=False)
             _compare(state, run, findings)
-            _look_for_strays(state, run, findings)
+            _look_for_strays(app, state, run, findings)
     except CrmSyncError as error:
         findings.error = describe(error)
     return findings
@@ -126,14 +126,16 @@ def _judge(
         findings.pending.append(f"{link.crm_id} – {link.google_id}")
 
 
-def _look_for_strays(state: SqlState, run: Run, findings: Findings) -> None:
+def _look_for_strays(app: App, state: SqlState, run: Run, findings: Findings) -> None:
     for page in run.google.read(None):
         ids = [remote.remote_id for remote in page.records]
         links = state.links_by(SideName.GOOGLE, ids)
-        # Somebody was asked about these, or has decided to leave them alone.
+        # Somebody was asked about these, has decided to leave them alone, or was told
+        # that the CRM cannot hold them.
         asked = {
             *state.held(SideName.GOOGLE, ids),
             *state.choices(SideName.GOOGLE, ids),
+            *history.set_aside(app.database, state.pair_id, ids),
         }
         for remote in page.records:
             if remote.remote_id not in links and not _is_left_out(run, remote):

@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from crmsync.engine.plan import ItemState
 from crmsync.errors import UsageError
 from crmsync.ports import ChoiceKind
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
+from crmsync.storage.unit import is_of_dry_run, parts
 
 
 def cycle_row(database: Database, cycle_id: str) -> Any:
@@ -70,6 +72,24 @@ def items_of(
             .order_by(t.items.c.id)
             .limit(limit)
         ).all()
+
+
+def set_aside(
+    database: Database, pair_id: str, google_ids: Sequence[str]
+) -> frozenset[str]:
+    """Return those Google records that were left out because of what they hold."""
+    statement = select(t.items.c.google_id).where(
+        t.items.c.pair_id == pair_id,
+        t.items.c.state == ItemState.SKIPPED.value,
+        t.items.c.reason == "odd",
+        ~is_of_dry_run(),
+    )
+    found: set[str] = set()
+    with database.read() as connection:
+        for part in parts(google_ids):
+            ids = statement.where(t.items.c.google_id.in_(part))
+            found.update(connection.scalars(ids))
+    return frozenset(found)
 
 
 def item_row(database: Database, item_id: str) -> Any:
