@@ -16,6 +16,7 @@ _GROUPS = {
     "history": "cli.history:history",
     "item": "cli.history:item",
     "inbox": "cli.history:inbox",
+    "proposal": "cli.history:proposal",
     "settings": "cli.settings:settings",
     "crm": "cli.crm:crm",
     "check": "cli.check:check",

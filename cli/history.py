@@ -220,5 +220,45 @@ def inbox(email: str | None, as_json: bool) -> None:
             print_cycle(entry["cycle"])
         elif entry["what"] == "reauthorise":
             click.echo(f"\n{entry['email']} has to authorise {entry['service']} again.")
+        elif entry["what"] == "proposal":
+            _print_proposal(entry)
         else:
             _print_item(entry["item"])
+
+
+def _print_proposal(entry: dict[str, Any]) -> None:
+    name = entry["activity"]["name"]
+    click.echo(f"\n{entry['by']} proposes to {entry['user']} for {name}:")
+    for change in entry["changes"]:
+        field, now, after = change["field"], change["now"], change["after"]
+        click.echo(f"  {field}: {now!r} → {after!r}")
+    click.echo(f"  crm-sync proposal accept {entry['id']}, or decline")
+
+
+@click.group()
+def proposal() -> None:
+    """Decide about what members propose to an activity's organiser."""
+
+
+@proposal.command("accept")
+@click.argument("proposal_id")
+@says_errors
+def accept_proposal(proposal_id: str) -> None:
+    """Change the organiser's activity as it was proposed."""
+    from crmsync.services import proposing
+
+    with app() as wired:
+        proposing.accept(wired, proposal_id, actor=actor())
+    click.echo("Accepted. The next cycles carry it to everybody.")
+
+
+@proposal.command("decline")
+@click.argument("proposal_id")
+@says_errors
+def decline_proposal(proposal_id: str) -> None:
+    """Leave the activity as it is."""
+    from crmsync.services import proposing
+
+    with app() as wired:
+        proposing.decline(wired, proposal_id, actor=actor())
+    click.echo("Declined. Nothing is changed.")

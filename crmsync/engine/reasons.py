@@ -54,6 +54,17 @@ REASONS = MappingProxyType(
         "leads. You get an activity of your own.",
         "proposed": "You changed what somebody else organises. The original is back; "
         "your change is kept here and shown to the organiser.",
+        "proposal_accepted": "You changed what somebody else organises. "
+        "The organiser accepted your change.",
+        "proposal_declined": "You changed what somebody else organises. "
+        "The organiser declined your change; it is kept here.",
+        "proposal_replaced": "You changed what somebody else organises, and later "
+        "changed it again: the organiser is asked about the later change.",
+        "proposal_settled": "You changed what somebody else organises. Nobody need "
+        "decide any more: the original has your values, or is gone.",
+        "proposal_unasked": "You changed what somebody else organises. The original "
+        "is back, and nobody could be asked: the organiser does not synchronise here. "
+        "Your change is kept here; tell the organiser yourself.",
         "series_ended": "Its series is not synchronised any more.",
         "left_list": "It recurs now, or was moved to another task list.",
         "odd": "It has something that the other side cannot hold.",

@@ -13,6 +13,7 @@ from typing import Any
 
 from crmsync.engine.report import CycleState
 from crmsync.errors import UsageError
+from crmsync.services import proposing
 from crmsync.services.app import App
 from crmsync.services.reporting import item_json, record_id_in
 from crmsync.services.settings_table import KINDS
@@ -337,6 +338,7 @@ def inbox(app: App, viewer: User, *, everybody: bool) -> dict[str, list[Any]]:
         "companies": [told[row.id] for row in rows if row.state != "held"],
         "decided": [told[row.id] for row in rows if row.id in decided],
         "connections": dead,
+        "proposals": proposing.waiting(app, user_id),
     }
 
 
@@ -347,4 +349,5 @@ def waiting_count(app: App, viewer: User) -> int:
     places = itemlist.open_places(app.database, mine)
     decided = itemlist.decided(app.database, places)
     dead = [c for c in people.connections(app.database, mine) if c.state == "dead"]
-    return len(held) + len(places) - len(decided) + len(dead)
+    asked = proposing.waiting_count(app, mine)
+    return len(held) + len(places) - len(decided) + len(dead) + asked

@@ -108,13 +108,17 @@ def wake_guests(app: App, pair: Pair, cycle_id: str) -> None:
     guests = {g for base in bases for g in base.get("attendees", "").splitlines()}
     if not guests:
         return
-    now = app.clock.now()
     for grant in people.all_connections(app.database):
         is_guest = grant.email.casefold() in guests
         if not is_guest or grant.user_id == pair.user_id:
             continue
-        theirs = people.seen_pair(app.database, grant.user_id, "calendar")
-        if theirs.is_accepted and not theirs.is_paused:
-            people.edit_pair(app.database, theirs.pair_id, next_due_at=now)
-            if queueing.claim(app.database, theirs.pair_id, now):
-                app.doorbell.ring(theirs.pair_id, "sync")
+        wake(app, people.seen_pair(app.database, grant.user_id, "calendar"))
+
+
+def wake(app: App, pair: Pair) -> None:
+    """Make a pair due at once, if it runs at all."""
+    now = app.clock.now()
+    if pair.is_accepted and not pair.is_paused:
+        people.edit_pair(app.database, pair.pair_id, next_due_at=now)
+        if queueing.claim(app.database, pair.pair_id, now):
+            app.doorbell.ring(pair.pair_id, "sync")

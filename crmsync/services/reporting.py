@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from crmsync.engine.merge import FieldChange, Note
 from crmsync.engine.reasons import sentence
 from crmsync.errors import UsageError
+from crmsync.services import proposing
 from crmsync.services.app import App
 from crmsync.services.telling import cycle_json, iso
 from crmsync.storage import codec, history, itemlist, people
@@ -154,7 +155,22 @@ def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
             {"what": what, "user": item.email, "item": item_json(item, item.kind)}
         )
     found += _reauthorise(app, user_id)
+    found += _proposals(app, user_id)
     return found
+
+
+def _proposals(app: App, user_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": "proposal",
+            "id": found.proposal_id,
+            "user": found.asked.email,
+            "by": found.proposer,
+            "activity": {"id": found.crm_id, "name": found.name},
+            "changes": [dict(change) for change in found.changes],
+        }
+        for found in proposing.waiting(app, user_id)
+    ]
 
 
 def _reauthorise(app: App, user_id: str) -> list[dict[str, Any]]:

@@ -41,12 +41,14 @@ def _contacts(app: App, user: User, pair: Pair, connection: Connection) -> Sides
     return Sides(CONTACTS, crm, app.google.contacts(connection, table, label), table)
 
 
-def _calendar(app: App, user: User, pair: Pair, connection: Connection) -> Sides:
+def calendar_wish(app: App, user: User) -> CalendarWish:
+    """Return what a user chose for the calendar, and what is known of colleagues."""
+
     def value(name: str) -> str:
-        return settings.get(app, name, user_id=user.user_id, kind=pair.kind)
+        return settings.get(app, name, user_id=user.user_id, kind="calendar")
 
     colleagues = Colleagues(app)
-    wish = CalendarWish(
+    return CalendarWish(
         calendar_id=value("calendar"),
         past_days=int(value("window_past_days")),
         future_days=int(value("window_future_days")),
@@ -57,6 +59,16 @@ def _calendar(app: App, user: User, pair: Pair, connection: Connection) -> Sides
         address_of=colleagues.address_of,
         is_colleague=colleagues.is_colleague,
     )
+
+
+def activities_of(app: App, user: User) -> tuple[CrmSide, FieldTable]:
+    """Return the CRM's activities as one user's side, and their fields."""
+    crm = app.crm.activities(user, calendar_wish(app, user))
+    return crm, FieldTable(activities.FIELDS, crm.limits)
+
+
+def _calendar(app: App, user: User, pair: Pair, connection: Connection) -> Sides:
+    wish = calendar_wish(app, user)
     crm = app.crm.activities(user, wish)
     table = FieldTable(activities.FIELDS, crm.limits)
     google = app.google.calendar(connection, table, wish)

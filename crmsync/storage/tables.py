@@ -380,6 +380,29 @@ placed_orders = Table(
 )
 """What persons asked for on a page and a worker carries out under the lease."""
 
+proposals = Table(
+    "proposal",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _pair(),
+    Column("item_id", _Id, nullable=False, unique=True),
+    Column("asked_id", _Id, nullable=False),
+    Column("crm_id", _RemoteId, nullable=False),
+    Column("name", Text, nullable=False, default=""),
+    Column("changes", _Json, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("decided_by", String(320), nullable=False, default=""),
+    _time("made_at", nullable=False),
+    _time("decided_at"),
+    Index("ix_proposal_asked", "asked_id", "state"),
+    Index("ix_proposal_pair", "pair_id", "state"),
+)
+"""Edits of somebody else's activity that wait for its organiser (CAL-8, CAL-11).
+
+`pair_id` is the proposer's calendar, `item_id` what Sync History tells of the edit,
+`crm_id` the activity of whoever is asked.
+"""
+
 schedulers = Table(
     "scheduler",
     metadata,

@@ -10,6 +10,7 @@ from crm import users as crm_users
 from crm.activityrows import ActivityRow, Kind, Participant
 from crm.common import Author
 from crmsync.services import accounts
+from crmsync.services.app import App
 from crmsync.services.syncing import Order, run_kinds
 from crmsync.storage.people import User
 from tests.sandbox.harness import SandboxServer
@@ -42,6 +43,10 @@ class Office:
         self.product = product
         self.box = box
         self.users: dict[str, User] = {}
+
+    @property
+    def app(self) -> App:
+        return self.product.app
 
     # ------------------------------------------------------------ persons
 

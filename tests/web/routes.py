@@ -17,6 +17,7 @@ from crm.accounts import AccountRule
 from crm.common import Author
 from crmsync.services import ordering
 from crmsync.services.syncing import Order, run_kinds
+from crmsync.storage import people, proposals
 from crmsync.storage.people import User
 from tests.web.scenes import add_cycle, add_item, conflict
 from tests.web.site import Site
@@ -110,6 +111,24 @@ def _activity(site: Site, user: User) -> str:
         ).id
 
 
+def _proposal(site: Site, user: User) -> str:
+    """Make a proposal of the user's to themselves."""
+    activity, item = _activity(site, user), _item(site, user)
+    pair = people.pair_of(site.app.database, user.user_id, "calendar")
+    row = {
+        "id": site.app.ids.new(),
+        "pair_id": pair.pair_id,
+        "item_id": item,
+        "asked_id": user.user_id,
+        "crm_id": activity,
+        "name": "Review",
+        "changes": [{"field": "location", "before": "", "after": "Garden"}],
+        "made_at": site.app.clock.now(),
+    }
+    proposals.add(site.app.database, row)
+    return str(row["id"])
+
+
 _CONTACT = Record("contact_id", _contact)
 _ACCOUNT = Record("account_id", _account)
 _ACTIVITY = Record("activity_id", _activity)
@@ -142,6 +161,8 @@ RECORDS: dict[str, Record] = {
             "delete",
         )
     },
+    "inbox.accept": Record("proposal_id", _proposal),
+    "inbox.decline": Record("proposal_id", _proposal),
     "accounts.detail": _ACCOUNT,
     "accounts.edit": _ACCOUNT,
     "accounts.save": _ACCOUNT,

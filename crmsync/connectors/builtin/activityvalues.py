@@ -123,6 +123,7 @@ class View:
     def _notes(self, row: ActivityRow, *, is_done: bool) -> dict[str, object]:
         return {
             "organizer": row.leader == self._me,
+            "leader": row.leader,
             "series": row.parent_id or "",
             "slot": row.slot,
             "type": row.type,
