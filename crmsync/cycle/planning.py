@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from crmsync.cycle.candidates import parents_of
 from crmsync.cycle.labels import verify_label
 from crmsync.cycle.notifying import guests_of
 from crmsync.cycle.run import Progress, Run, pages, postpone
@@ -102,12 +103,13 @@ def _plan_page(
         verify_label(run, progress)
     out = [s.link.google_id for s in page if _is_out(s.crm) and run.kind.has_label]
     shared = run.state.shared(out) if out else frozenset()
+    parents = parents_of(run, SideName.CRM, (s.link.parent for s in page))
     for was, subject in zip(page, _confirm(run, page, progress), strict=True):
         facts = _facts(run, subject)
         if subject.link.google_id in shared:
             facts = replace(facts, is_shared=True)
         if subject.link.parent:
-            facts = replace(facts, is_orphan=_is_orphan(run, subject.link))
+            facts = replace(facts, is_orphan=parents.has_lost(subject.link.parent))
         elif subject.link.base.crm.get("recurrence"):
             facts = replace(facts, is_edited_within=_is_edited_within(run, facts))
         for side in SideName:
@@ -173,14 +175,6 @@ def _told(run: Run, was: Subject, result: Reconciled | None) -> Reconciled | Non
     return replace(result, item=replace(result.item, guests=many)) if many else result
 
 
-def _is_orphan(run: Run, link: Link) -> bool:
-    """Whether the series of an occurrence is not linked any more, or leaves."""
-    parents = run.state.links_by(SideName.CRM, [link.parent])
-    if link.parent not in parents:
-        return True
-    return is_leaving(run, parents[link.parent])
-
-
 def _is_edited_within(run: Run, facts: Facts) -> bool:
     """Whether occurrences have news on the side that still has their series."""
     left = [side for side in SideName if facts.is_out(side)]
@@ -199,15 +193,6 @@ def _is_edited_within(run: Run, facts: Facts) -> bool:
 
     waiting = pages(load, lambda remote: remote.remote_id)
     return any(series_of(remote) == series for page in waiting for remote in page)
-
-
-def is_leaving(run: Run, link: Link) -> bool:
-    """Whether one side shows that a record is deleted or not the user's any more."""
-    return any(
-        _is_out(remote)
-        for side in SideName
-        for remote in run.state.staged(side, [link.remote_id(side)]).values()
-    )
 
 
 def _reconciled(run: Run, facts: Facts, items: list[Item]) -> Reconciled | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from crmsync.cycle.candidates import Candidates, Parents, look_up, parents_of
 from crmsync.cycle.notifying import guests_of
 from crmsync.cycle.pairing import key_for
-from crmsync.cycle.planning import Plan, is_leaving
+from crmsync.cycle.planning import Plan
 from crmsync.cycle.run import Progress, Run, pages
 from crmsync.engine.activities import creating, match_key, narrowed, task_match_key
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
@@ -92,7 +93,7 @@ class _Page:
     progress: Progress
     plan: Plan
     choices: Mapping[str, PersonsChoice] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    others: Candidates = field(default_factory=Candidates)
 
     def plan_page(self) -> None:
         """Decide about each record, then store the items at once."""
@@ -101,6 +102,7 @@ class _Page:
         planned = run.state.planned(side, ids)
         self.choices = run.state.choices(side, ids)
         self.prepare(ids)
+        self.others = look_up(run, side.other, *self.wanted())
         items: list[Item] = []
         never: list[tuple[SideName, str]] = []
         for remote in self.page:
@@ -123,6 +125,18 @@ class _Page:
     def prepare(self, ids: Sequence[str]) -> None:
         """Look up what all records of the page need."""
 
+    def wanted(self) -> tuple[set[str], set[str]]:
+        """Return by which ids and keys of the directory candidates are looked up."""
+        ids = {self.run.origin_of(remote.key) for remote in self.page} - {""}
+        if self.side is SideName.GOOGLE:
+            return ids, set()
+        keys = {key for remote in self.page for key in self.keys(remote)}
+        return ids, keys
+
+    def keys(self, remote: Remote) -> tuple[str, ...]:
+        """Return under what the directory may have the twin of a CRM record."""
+        return (f"o:{remote.remote_id}", *self.run.kind.keys(self.run, remote))
+
     # ------------------------------------------------------------ deciding
 
     def decided(self, remote: Remote, values: Values) -> Item:
@@ -132,7 +146,7 @@ class _Page:
             Later, Never: see there.
         """
         self.check(remote, values)
-        other = self.by_key(remote) or self.twin(remote, values)
+        other = self.by_key(remote) or self.twin(remote)
         if other is not None:
             return self.linked(remote, *other)
         return self.created(remote, values)
@@ -146,44 +160,31 @@ class _Page:
     def by_key(self, remote: Remote) -> tuple[Remote, str] | None:
         """Return the record that our key in this one names, if it is free."""
         origin = self.run.origin_of(remote.key)
-        if not origin:
+        found = self.others.free(origin)
+        if found is None or self.others.is_ignored(origin):
             return None
-        found = self.free(self.side.other, origin)
-        if found is not None:
-            ignored = self.run.state.choices(self.side.other, [origin])
-            if origin in ignored and ignored[origin].kind is ChoiceKind.IGNORE:
-                return None
-        return (found, "key") if found is not None else None
+        return found, "key"
 
-    def twin(self, remote: Remote, values: Values) -> tuple[Remote, str] | None:
+    def twin(self, remote: Remote) -> tuple[Remote, str] | None:
         """Return an equal record of Google's; the CRM's records look first."""
         if self.side is SideName.GOOGLE:
             return None
-        own, equal = f"o:{remote.remote_id}", self.run.kind.keys(self.run, remote)
-        found = self.run.state.directory_find([own, *equal])
+        own, *equal = self.keys(remote)
         for key in (own, *equal):
-            for google_id in sorted(found.get(key, ())):
-                twin = self.free(SideName.GOOGLE, google_id)
-                if twin is not None and self.may_link(remote, twin):
-                    return twin, "key" if key == own else "twin"
+            twin = self.equal(key)
+            if twin is not None:
+                return twin, "key" if key == own else "twin"
         return None
 
-    def may_link(self, remote: Remote, twin: Remote) -> bool:
-        """Whether two records may be linked although no key says so."""
-        chosen = self.run.state.choices(twin.side, [twin.remote_id])
-        mark = chosen.get(twin.remote_id)
-        return mark is None or mark.kind not in {ChoiceKind.IGNORE, ChoiceKind.NEW}
-
-    def free(self, side: SideName, remote_id: str) -> Remote | None:
-        """Return a live record that has no link and no plan, or None."""
-        state = self.run.state
-        if remote_id in self.taken or state.links_by(side, [remote_id]):
-            return None
-        if state.planned(side, [remote_id]):
-            return None
-        staged = state.staged(side, [remote_id]).get(remote_id)
-        remote = staged or self.run.side(side).fetch([remote_id])[remote_id]
-        return None if remote.is_gone or not remote.is_selected else remote
+    def equal(self, key: str) -> Remote | None:
+        """Return the first free Google record under a key that may be linked."""
+        for google_id in self.others.found(key):
+            if self.others.is_ignored(google_id) or self.others.is_new(google_id):
+                continue
+            found = self.others.free(google_id)
+            if found is not None:
+                return found
+        return None
 
     # ------------------------------------------------------------ items
 
@@ -202,7 +203,7 @@ class _Page:
     def linked(self, remote: Remote, other: Remote, reason: str) -> Item:
         """Plan a link of two records that are there."""
         run = self.run
-        self.taken.add(other.remote_id)
+        self.others.taken.add(other.remote_id)
         is_crm = self.side is SideName.CRM
         crm, google = (remote, other) if is_crm else (other, remote)
         crm_values, google_values = run.values(crm), run.values(google)
@@ -280,10 +281,26 @@ class _Activities(_Page):
     """One page of unlinked activities: leaders, members, copies, occurrences."""
 
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    parents: Parents = field(default_factory=Parents)
 
     def prepare(self, ids: Sequence[str]) -> None:
         if self.side is SideName.CRM:
             self.roles = self.run.state.elsewhere(ids)
+        series = (series_of(remote) for remote in self.page)
+        self.parents = parents_of(self.run, self.side, series)
+
+    def wanted(self) -> tuple[set[str], set[str]]:
+        ids, keys = _Page.wanted(self)
+        if self.side is SideName.GOOGLE:
+            ids |= {str(note_of(remote, "marker")) for remote in self.page} - {""}
+        return ids, keys
+
+    def keys(self, remote: Remote) -> tuple[str, ...]:
+        slot = self.run.values(remote).get("slot", "")
+        if slot:
+            parent = self.parents.links.get(series_of(remote))
+            return (_slot_key(parent.google_id, slot),) if parent is not None else ()
+        return (*_Page.keys(self, remote), f"m:{remote.remote_id}")
 
     def check(self, remote: Remote, values: Values) -> None:
         _Page.check(self, remote, values)
@@ -311,7 +328,7 @@ class _Activities(_Page):
             return self._occurrence(remote, values)
         if chosen is not None and chosen.kind is ChoiceKind.NEW:
             return self.created(remote, values, role=self._new_role(remote))
-        other = self._copy(remote) or self.by_key(remote) or self.twin(remote, values)
+        other = self._copy(remote) or self.by_key(remote) or self.twin(remote)
         if other is not None:
             return self.linked(remote, *other)
         return self.created(remote, values, role=self._new_role(remote))
@@ -331,16 +348,12 @@ class _Activities(_Page):
             marker = str(note_of(remote, "marker"))
             if not marker:
                 return None
-            found = self.free(SideName.CRM, marker)
+            found = self.others.free(marker)
             if found is None:
                 raise Never
             return found, "colleagues_copy"
-        hits = self.run.state.directory_find([f"m:{remote.remote_id}"])
-        for google_id in sorted(i for ids in hits.values() for i in ids):
-            copy = self.free(SideName.GOOGLE, google_id)
-            if copy is not None and self.may_link(remote, copy):
-                return copy, "colleagues_copy"
-        return None
+        copy = self.equal(f"m:{remote.remote_id}")
+        return (copy, "colleagues_copy") if copy is not None else None
 
     def _new_role(self, remote: Remote) -> str:
         """Return the role of a new counterpart (CAL-9, CAL-10, CAL-25)."""
@@ -358,10 +371,9 @@ class _Activities(_Page):
         parent = self._parent(remote)
         role = Role(parent.role) if parent.role else Role.OWN
         if self.side is SideName.CRM:
-            key = _slot_key(parent.google_id, values["slot"])
-            found = self.run.state.directory_find([key]).get(key, ())
-            for google_id in sorted(found):
-                twin = self.free(SideName.GOOGLE, google_id)
+            (key,) = self.keys(remote)
+            for google_id in self.others.found(key):
+                twin = self.others.free(google_id)
                 if twin is not None:
                     item = self.linked(remote, twin, "same_occurrence")
                     return replace(item, parent=parent.crm_id, role=role.value)
@@ -386,15 +398,15 @@ class _Activities(_Page):
             Never: if it is not synchronised.
         """
         series = series_of(remote)
-        found = self.run.state.links_by(self.side, [series])
-        if series in found:
-            if is_leaving(self.run, found[series]):
-                raise Later
-            return found[series]
-        if self.run.state.staged(self.side, [series]):
+        parent = self.parents.links.get(series)
+        if parent is None and series in self.parents.waiting:
             self.progress.parked += 1
             raise Later
-        raise Never
+        if parent is None:
+            raise Never
+        if parent.link_id in self.parents.leaving:
+            raise Later
+        return parent
 
     def role(self, crm: Remote | None, google: Remote | None) -> str:
         leads = bool(note_of(crm, "organizer"))

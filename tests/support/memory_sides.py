@@ -120,6 +120,8 @@ class Memory:
     prefix: str
     proves_deletes = False
     """Whether a delete may carry the version that was looked at; People's cannot."""
+    page_size = PAGE
+    batch_size = 4
     _names: Mapping[tuple[str, str], str]
 
     def __init__(self, clock: VirtualClock, *, delay: float = 0.0) -> None:
@@ -191,10 +193,6 @@ class Memory:
     @property
     def name(self) -> SideName:
         return self.side
-
-    @property
-    def batch_size(self) -> int:
-        return 4
 
     @property
     def requests(self) -> int:
@@ -278,14 +276,16 @@ class Memory:
             rows = self._in_disorder(rows, end)
         following = f"{epoch}:{end}"
         records = tuple(self.remote(row) for row in rows)
-        starts = range(0, max(len(records), 1), PAGE)
+        starts = range(0, max(len(records), 1), self.page_size)
         for begin in starts:
             if begin:
                 self._before("page")
                 if self.epoch != epoch:
                     raise CursorExpired("The cursor has expired.")
             is_last = begin == starts[-1]
-            yield Page(records[begin : begin + PAGE], following if is_last else None)
+            yield Page(
+                records[begin : begin + self.page_size], following if is_last else None
+            )
         self._after("read")
 
     def _in_disorder(self, rows: list[Row], end: int) -> list[Row]:
