@@ -23,12 +23,10 @@ class Colleague:
 
     Attributes:
         address: the connected Google address, else the CRM's e-mail.
-        pair_id: of their calendar.
         syncs: their calendar is synchronised, and Google may be written.
     """
 
     address: str
-    pair_id: str
     syncs: bool
 
 
@@ -44,8 +42,16 @@ class Colleagues:
             if connection.service == _SERVICE
         }
         emails = app.crm.user_emails()
+        names = ("direction", "kinds", "own_domains")
+        chosen = settings.chosen(app, names=names)
+        accepted = people.accepted_users(app.database, "calendar")
         known = {
-            user.email.casefold(): _colleague(app, user, connected.get(user.user_id))
+            user.email.casefold(): _colleague(
+                user,
+                connected.get(user.user_id),
+                chosen,
+                is_accepted=user.user_id in accepted,
+            )
             for user in users
         }
         self._by_crm_id = {
@@ -56,7 +62,7 @@ class Colleagues:
         self._emails = emails
         self._addresses = {address.casefold() for address in known}
         self._addresses |= {c.address.casefold() for c in known.values()}
-        domains = settings.get(app, "own_domains").replace(",", " ").split()
+        domains = chosen.get("own_domains").replace(",", " ").split()
         self._domains = {domain.casefold().lstrip("@") for domain in domains}
 
     def syncs(self, crm_user_id: str) -> bool:
@@ -76,23 +82,27 @@ class Colleagues:
         return folded in self._addresses or domain in self._domains
 
 
-def _colleague(app: App, user: User, connection: Connection | None) -> Colleague:
-    pair = people.seen_pair(app.database, user.user_id, "calendar")
+def _colleague(
+    user: User,
+    connection: Connection | None,
+    chosen: settings.Chosen,
+    *,
+    is_accepted: bool,
+) -> Colleague:
     address = user.email
     syncs = False
     if connection is not None:
         address = connection.email or user.email
-        direction = settings.get(
-            app, "direction", user_id=user.user_id, kind="calendar"
-        )
+        direction = chosen.get("direction", user_id=user.user_id, kind="calendar")
+        kinds = settings.chosen_kinds(chosen.get("kinds", user_id=user.user_id))
         syncs = (
             connection.state == "active"
             and is_granted("calendar", connection.scopes)
-            and "calendar" in settings.allowed_kinds(app, user.user_id)
+            and "calendar" in kinds
             and direction != Direction.TO_CRM.value
-            and pair.is_accepted
+            and is_accepted
         )
-    return Colleague(address, pair.pair_id, syncs)
+    return Colleague(address, syncs)
 
 
 def wake_guests(app: App, pair: Pair, cycle_id: str) -> None:

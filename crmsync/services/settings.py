@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -57,25 +58,49 @@ def stored(app: App) -> Sequence[Any]:
         ).all()
 
 
-def get(app: App, name: str, *, user_id: str = "", kind: str = "") -> str:
-    """Return a setting's value where it is used: user and kind, user, kind, global."""
-    found = setting(name)
-    if kind and kind not in KINDS:
-        raise UsageError(f"Kinds are {', '.join(KINDS)}; it was given {kind!r}.")
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Settings as they were at one moment, read in one query.
+
+    Attributes:
+        values: what differs from the defaults, by name, user and kind.
+    """
+
+    values: Mapping[tuple[str, str, str], str]
+
+    def get(self, name: str, *, user_id: str = "", kind: str = "") -> str:
+        """Return a value where it is used: user and kind, user, kind, global."""
+        found = setting(name)
+        if kind and kind not in KINDS:
+            raise UsageError(f"Kinds are {', '.join(KINDS)}; it was given {kind!r}.")
+        for scope in ((user_id, kind), (user_id, ""), ("", kind), ("", "")):
+            value = self.values.get((name, *scope))
+            if value is not None:
+                return value
+        if name == "poll_seconds" and kind:
+            return _POLL[kind]
+        return found.default
+
+
+def chosen(
+    app: App, *, user_id: str | None = None, names: Sequence[str] = ()
+) -> Chosen:
+    """Return settings, of one user and of all; None stands for everybody's."""
+    wanted = select(t.settings)
+    if user_id is not None:
+        wanted = wanted.where(t.settings.c.user_id.in_(["", user_id]))
+    if names:
+        wanted = wanted.where(t.settings.c.name.in_(names))
     with app.database.read() as connection:
-        rows = connection.execute(
-            select(t.settings).where(
-                t.settings.c.name == name,
-                t.settings.c.user_id.in_(["", user_id]),
-                t.settings.c.kind.in_(["", kind]),
-            )
-        ).all()
-    if rows:
-        best = max(rows, key=lambda row: (bool(row.user_id), bool(row.kind)))
-        return str(best.value)
-    if name == "poll_seconds" and kind:
-        return _POLL[kind]
-    return found.default
+        rows = connection.execute(wanted).all()
+    return Chosen({(r.name, r.user_id, r.kind): str(r.value) for r in rows})
+
+
+def get(app: App, name: str, *, user_id: str = "", kind: str = "") -> str:
+    """Return one setting's value; see `Chosen.get`."""
+    setting(name)
+    found = chosen(app, user_id=user_id, names=(name,))
+    return found.get(name, user_id=user_id, kind=kind)
 
 
 def put(
@@ -163,9 +188,10 @@ def _check_scope(found: Setting, user_id: str, kind: str) -> None:
 
 def policy(app: App, user_id: str, kind: str) -> Policy:
     """Return the rules for one pair."""
+    found = chosen(app, user_id=user_id)
 
     def value(name: str) -> str:
-        return get(app, name, user_id=user_id, kind=kind)
+        return found.get(name, user_id=user_id, kind=kind)
 
     return Policy(
         direction=Direction(value("direction")),
@@ -185,11 +211,12 @@ def policy(app: App, user_id: str, kind: str) -> Policy:
 
 def contact_table(app: App, user_id: str) -> FieldTable:
     """Return the mapped contact fields as one user's pair sees them (CON-17)."""
-    mapping = json.loads(get(app, "mapping") or "{}")
+    found = chosen(app, user_id=user_id, names=("mapping", "default_region"))
+    mapping = json.loads(found.get("mapping") or "{}")
     off = set(mapping.get("off", []))
     fields = tuple(field for field in FIELDS if field.name not in off)
     custom = tuple(custom_field(key) for key in mapping.get("custom", []))
-    region = get(app, "default_region", user_id=user_id)
+    region = found.get("default_region", user_id=user_id)
     limits = app.crm.limits()
     # The adapter's one limit for all custom fields, whatever they are called.
     limit = limits.pop(CUSTOM_PREFIX, None)
@@ -200,16 +227,17 @@ def contact_table(app: App, user_id: str) -> FieldTable:
 
 def account_defaults(app: App) -> AccountDefaults:
     """Return what new accounts look like (CON-9)."""
-    return AccountDefaults(
-        get(app, "account_type"),
-        get(app, "account_status"),
-        get(app, "account_owner"),
-        get(app, "ambiguous_account"),
-    )
+    names = ("account_type", "account_status", "account_owner", "ambiguous_account")
+    found = chosen(app, user_id="", names=names)
+    return AccountDefaults(*(found.get(name) for name in names))
 
 
 def allowed_kinds(app: App, user_id: str) -> tuple[str, ...]:
     """Return the kinds that a user may synchronise (AUTH-9)."""
-    given = get(app, "kinds", user_id=user_id)
-    chosen = {part.strip() for part in given.split(",")}
+    return chosen_kinds(get(app, "kinds", user_id=user_id))
+
+
+def chosen_kinds(value: str) -> tuple[str, ...]:
+    """Return the kinds that a value of the setting `kinds` names."""
+    chosen = {part.strip() for part in value.split(",")}
     return tuple(kind for kind in KINDS if kind in chosen)

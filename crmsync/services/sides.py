@@ -77,8 +77,10 @@ def _calendar(app: App, user: User, pair: Pair, connection: Connection) -> Sides
 
 
 def _tasks(app: App, user: User, pair: Pair, connection: Connection) -> Sides:
+    found = settings.chosen(app, user_id=user.user_id)
+
     def value(name: str) -> str:
-        return settings.get(app, name, user_id=user.user_id, kind=pair.kind)
+        return found.get(name, user_id=user.user_id, kind=pair.kind)
 
     link = f"{app.config.public_url.rstrip('/')}/activities/"
     wish = TaskWish(value("task_list"), value("time_zone"), link)

@@ -186,6 +186,14 @@ def seen_pair(database: Database, user_id: str, kind: str) -> Pair:
     return Pair(pair_id, user_id, kind, "", "", is_paused=False, is_accepted=False)
 
 
+def accepted_users(database: Database, kind: str) -> frozenset[str]:
+    """Return the users whose first cycle of a kind was accepted."""
+    pairs = t.pairs
+    wanted = select(pairs.c.user_id).where(pairs.c.kind == kind, pairs.c.is_accepted)
+    with database.read() as connection:
+        return frozenset(connection.execute(wanted).scalars())
+
+
 def pair_of(database: Database, user_id: str, kind: str) -> Pair:
     """Return the pair of a user and a kind, made on first use."""
     pair_id = f"{user_id}:{kind}"

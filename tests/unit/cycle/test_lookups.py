@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from tests.support.memory_calendar import CalendarWorld, meeting, occurrence
 from tests.support.sql_state import SqlBacked, fresh_database
+from tests.support.statements import noted
 
 WEEKLY = "RRULE:FREQ=WEEKLY;BYDAY=SU"
 BATCH = 200
@@ -36,15 +35,9 @@ def _prepared(folder: Path, size: int) -> CalendarWorld:
 
 
 def _statements(world: CalendarWorld) -> int:
-    found: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        found.append(statement)
-
-    engine = world.state.database.engine  # type: ignore[attr-defined]  # SqlBacked
-    event.listen(engine, "before_cursor_execute", note)
-    world.cycle()
-    event.remove(engine, "before_cursor_execute", note)
+    database = world.state.database  # type: ignore[attr-defined]  # SqlBacked
+    with noted(database.engine) as found:
+        world.cycle()
     return len(found)
 
 
