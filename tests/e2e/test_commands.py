@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from tests.sandbox.harness import SandboxServer
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUP = "Friends"
+NOWHERE = "http://127.0.0.1:9"
 SIDES = {"created": 0, "updated": 0, "deleted": 0, "unlinked": 0}
 
 
@@ -86,14 +88,28 @@ class Shell:
         return "".join(lines)
 
 
-@pytest.fixture
-def shell(tmp_path: Path, box: SandboxServer) -> Shell:
-    made = Shell(tmp_path, box.url)
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance with a user and a group, made by commands once and then copied."""
+    made = Shell(tmp_path_factory.mktemp("prepared"), NOWHERE)
     made("db", "upgrade")
     made("user", "add", ANNA, "--name", "Anna")
     made("group", "create", GROUP)
     made("group", "set", GROUP, "--user", ANNA)
-    return made
+    return made.folder
+
+
+@pytest.fixture
+def offline(tmp_path: Path, prepared: Path) -> Shell:
+    """An instance for commands that ask nothing of Google."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    return Shell(tmp_path, NOWHERE)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, prepared: Path, box: SandboxServer) -> Shell:
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    return Shell(tmp_path, box.url)
 
 
 def _contact(shell: Shell, **values: str) -> str:
@@ -256,58 +272,58 @@ def test_a_revoked_grant_pauses_and_a_new_one_goes_on_without_doubles(
     ],
 )
 def test_wrong_usage_is_a_sentence_and_status_2(
-    shell: Shell, arguments: tuple[str, ...], sentence: str
+    offline: Shell, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    done = shell(*arguments, status=2)
+    done = offline(*arguments, status=2)
 
     assert sentence in done.stderr
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.rule("ADM-2")
-def test_settings_are_listed_read_and_changed(shell: Shell) -> None:
-    assert "weak_match" in shell("settings", "list").stdout
-    shell(
+def test_settings_are_listed_read_and_changed(offline: Shell) -> None:
+    assert "weak_match" in offline("settings", "list").stdout
+    offline(
         "settings", "set", "direction", "to_crm", "--user", ANNA, "--kind", "contacts"
     )
 
     kind = ("--kind", "contacts")
-    mine = shell("settings", "get", "direction", "--user", ANNA, *kind).stdout
-    others = shell("settings", "get", "direction", *kind).stdout
+    mine = offline("settings", "get", "direction", "--user", ANNA, *kind).stdout
+    others = offline("settings", "get", "direction", *kind).stdout
 
     assert (mine.strip(), others.strip()) == ("to_crm", "both")
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.rule("AUTH-9")
-def test_a_withheld_kind_cannot_be_started_by_command(shell: Shell) -> None:
-    shell("settings", "set", "kinds", "mail", "--user", ANNA)
+def test_a_withheld_kind_cannot_be_started_by_command(offline: Shell) -> None:
+    offline("settings", "set", "kinds", "mail", "--user", ANNA)
 
-    done = shell("sync", "run", "--user", ANNA, "--kind", "contacts", status=2)
+    done = offline("sync", "run", "--user", ANNA, "--kind", "contacts", status=2)
 
     assert "withheld" in done.stderr
     assert "administrator" in done.stderr
 
 
-def test_activities_are_made_listed_completed_and_imported(shell: Shell) -> None:
+def test_activities_are_made_listed_completed_and_imported(offline: Shell) -> None:
     values = ("subject=Offer", "start=2026-03-02T08:00:00Z", "duration=60")
-    made = json.loads(shell("crm", "edit", "activity", "new", *values).stdout)
-    file = shell.folder / "diary.ics"
+    made = json.loads(offline("crm", "edit", "activity", "new", *values).stdout)
+    file = offline.folder / "diary.ics"
     file.write_bytes(
         b"BEGIN:VCALENDAR\r\nBEGIN:VTODO\r\nUID:x\r\nSUMMARY:Call\r\nEND:VTODO\r\n"
         b"BEGIN:VJOURNAL\r\nEND:VJOURNAL\r\nEND:VCALENDAR\r\n"
     )
 
     for words in ("1 imported, 0 known", "0 imported, 1 known"):
-        said = shell("crm", "import", str(file), "--as", ANNA).stdout
+        said = offline("crm", "import", str(file), "--as", ANNA).stdout
         assert words in said
         assert "a VJOURNAL is neither an event nor a to-do" in said
-    listed = shell.json("crm", "list", "activity", "--as", ANNA)["activities"]
+    listed = offline.json("crm", "list", "activity", "--as", ANNA)["activities"]
     assert [row["subject"] for row in listed] == ["Offer", "Call"]
     todo = listed[1]["id"]
-    assert json.loads(shell("crm", "complete", "activity", todo).stdout)["done"]
-    shell("crm", "complete", "activity", todo, "--undo")
-    shell("crm", "delete", "activity", made["id"])
-    assert len(shell.json("crm", "list", "activity")["activities"]) == 1
-    refused = shell("crm", "edit", "activity", todo, "start=soon", status=2)
+    assert json.loads(offline("crm", "complete", "activity", todo).stdout)["done"]
+    offline("crm", "complete", "activity", todo, "--undo")
+    offline("crm", "delete", "activity", made["id"])
+    assert len(offline.json("crm", "list", "activity")["activities"]) == 1
+    refused = offline("crm", "edit", "activity", todo, "start=soon", status=2)
     assert "Start is neither a date nor a time" in refused.stderr
