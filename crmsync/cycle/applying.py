@@ -33,6 +33,7 @@ from crmsync.ports import (
     Side,
     Unit,
 )
+from crmsync.records.activities import Role
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import SideName
 
@@ -44,6 +45,9 @@ _ORDER = (
     Action.UNLINK,
     Action.DELETE,
 )
+
+_GUESTS = frozenset({Role.INVITED.value, Role.COPY.value})
+"""Roles in whose events Google may refuse even our key (contract, 5.3)."""
 
 Outcomes = dict[str, dict[SideName, Outcome]]
 
@@ -179,7 +183,8 @@ def _send_edits(
 
 
 def _edit(run: Run, item: Item, side: SideName, link: Link) -> Edit:
-    needs_key = side is SideName.GOOGLE and not link.has_key
+    is_guests = link.role in _GUESTS
+    needs_key = side is SideName.GOOGLE and not link.has_key and not is_guests
     key = (item.key or run.new_key(item.crm_id)) if needs_key else ""
     return Edit(
         item.remote_id(side),

@@ -6,7 +6,7 @@ from crmsync.cycle import twinning
 from crmsync.cycle.kind import Kind
 from crmsync.cycle.pairing import pair_side
 from crmsync.cycle.run import Run
-from crmsync.engine.activities import reconcile_activity
+from crmsync.engine.activities import looked_at, reconcile_activity
 from crmsync.engine.match import match_keys
 from crmsync.engine.reconcile import reconcile
 from crmsync.engine.todos import reconcile_todo
@@ -32,6 +32,7 @@ CALENDAR = Kind(
     reconcile=reconcile_activity,
     keys=twinning.activity_keys,
     pair=twinning.pair_activities,
+    looked_at=looked_at,
     may_repeat=True,
 )
 TASKS = Kind(

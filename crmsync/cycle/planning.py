@@ -236,8 +236,8 @@ def _confirm(
     """Read the records themselves where a listing is not enough.
 
     That is: Google records that seem to have left, both sides of links with unsettled
-    sends, and both sides of a link whose CRM record left (CON-12 looks at what else
-    the Google record holds).
+    sends, both sides of a link whose CRM record left (CON-12 looks at what else the
+    Google record holds), and the side that says whether the user may edit it (CAL-8).
     """
     google: list[str] = []
     crm: list[str] = []
@@ -245,12 +245,16 @@ def _confirm(
         if _is_out(subject.crm):
             crm.append(subject.link.crm_id)
         unsure = _is_unsure(subject.link)
+        looked = run.kind.looked_at(subject.link, run.policy)
         if unsure or _is_out(subject.crm) or _is_out(subject.google):
             google.append(subject.link.google_id)
-        if unsure and not _is_out(subject.crm):
+        if looked is SideName.GOOGLE and subject.google is None:
+            google.append(subject.link.google_id)
+        is_asked = looked is SideName.CRM and subject.crm is None
+        if (unsure or is_asked) and not _is_out(subject.crm):
             crm.append(subject.link.crm_id)
     crm_now = run.crm.fetch(crm) if crm else {}
-    google_now = run.google.fetch(google) if google else {}
+    google_now = run.google.fetch(list(dict.fromkeys(google))) if google else {}
     return [
         Subject(
             subject.link,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from crmsync.engine.fit import cut
 from crmsync.engine.merge import FieldChange, Winner
@@ -22,10 +23,12 @@ from crmsync.engine.reconcile import (
 )
 from crmsync.records.activities import DECLINED, Role, note_of, role_by
 from crmsync.records.recurrence import canonical_rule
-from crmsync.records.remote import Base
+from crmsync.records.remote import Base, Link
 from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
 
 _NOT_FOR_GUESTS = frozenset({"visibility", "context"})
+_ORGANIZERS_OWN = frozenset({"attendees", "answer", "cancelled", "slot"})
+"""What a guest never writes to the event itself, even where Google allows edits."""
 _DROPPED: Mapping[Role, frozenset[str]] = {
     Role.OWN: frozenset({"answer"}),
     Role.SOLO: frozenset({"answer", "attendees", "slot"}),
@@ -52,6 +55,25 @@ def narrowed(table: FieldTable, role: Role) -> FieldTable:
     return replace(table, fields=fields)
 
 
+def _opened(table: FieldTable) -> FieldTable:
+    """Return the fields of a guest whom Google lets change the event (CAL-8)."""
+    fields = tuple(
+        field
+        if field.name in _ORGANIZERS_OWN
+        else replace(field, direction=FieldDirection.BOTH)
+        for field in table.fields
+    )
+    return replace(table, fields=fields)
+
+
+def looked_at(link: Link, policy: Policy) -> SideName | None:
+    """Return the side that says whether the user may edit the original (CAL-8)."""
+    if policy.member_edit is not MemberEdit.WRITE_BACK:
+        return None
+    sides = {Role.INVITED.value: SideName.GOOGLE, Role.SEPARATE.value: SideName.CRM}
+    return sides.get(link.role)
+
+
 def role_of(facts: Facts) -> Role:
     """Return the role of a link, by what its two records say now."""
     known = Role(facts.link.role) if facts.link.role else Role.OWN
@@ -74,6 +96,8 @@ def reconcile_activity(
     role = role_of(facts)
     facts = replace(facts, link=replace(facts.link, role=role.value))
     fields = narrowed(table, role)
+    if role is Role.INVITED and _writes_back(facts, policy, SideName.GOOGLE):
+        fields = _opened(fields)
     if facts.is_orphan:
         return Reconciled(_orphaned(facts, fields, item_id), facts.link)
     left = _left(facts, role, fields, policy, item_id)
@@ -182,7 +206,7 @@ def _left_google(
         # Only the leader's deletion removes everyone's; anybody else declines (CAL-4).
         return _ending(facts, item_id, "declined_in_google", crm={"answer": DECLINED})
     if role is Role.INVITED:
-        if policy.member_edit is MemberEdit.FORK and _is_forking(facts, table):
+        if _is_forking(facts, table):
             return _forked_in_crm(facts, item_id)
     else:
         kept = edit_beats_delete(facts, SideName.CRM, table, item_id)
@@ -302,29 +326,58 @@ def _forked_in_crm(facts: Facts, item_id: str) -> Item:
     return unlinking(facts, item_id, "forked_in_crm", steps)
 
 
+def _writes_back(facts: Facts, policy: Policy, original: SideName) -> bool:
+    """Whether an edit goes to the original, for its side lets the user do so."""
+    shown = facts.remote(original)
+    return (
+        policy.member_edit is MemberEdit.WRITE_BACK
+        and shown is not None
+        and not note_of(shown, "locked")
+    )
+
+
 def _edited_by_member(
     facts: Facts, role: Role, table: FieldTable, policy: Policy, item_id: str
 ) -> Reconciled | None:
     """Decide about an edit by somebody who does not organise it (CAL-8, CAL-11)."""
-    mode = policy.member_edit
+    if role is Role.INVITED and policy.writes_google and _is_dropped(facts):
+        # To cancel one occurrence of somebody else's series is to decline it (CAL-4).
+        steps = Steps(ignore_crm=True, ignore_google=True)
+        answer = {"answer": DECLINED}
+        item = _ending(facts, item_id, "declined_in_crm", google=answer, steps=steps)
+        return Reconciled(item, facts.link)
     if role is Role.INVITED and policy.writes_google and _is_forking(facts, table):
-        if mode is MemberEdit.FORK:
-            return Reconciled(_forked_in_crm(facts, item_id), facts.link)
-        return _proposed(facts, table, policy, item_id, SideName.GOOGLE)
-    edited = role is Role.SEPARATE and _is_edited(facts, SideName.GOOGLE, table)
-    if edited and policy.writes_crm:
-        if mode is MemberEdit.FORK:
-            steps = Steps(
-                ignore_crm=not policy.keeps_original,
-                restage_crm=policy.keeps_original,
-                restage_google=True,
-                alone=True,
-            )
-            item = unlinking(facts, item_id, "forked_in_google", steps)
-            return Reconciled(item, facts.link)
-        if mode is MemberEdit.PROPOSE:
-            return _proposed(facts, table, policy, item_id, SideName.CRM)
-    return None
+        original, forked = SideName.GOOGLE, _forked_in_crm
+    elif (
+        role is Role.SEPARATE
+        and policy.writes_crm
+        and _is_edited(facts, SideName.GOOGLE, table)
+    ):
+        original, forked = SideName.CRM, partial(_forked_in_google, policy)
+    else:
+        return None
+    if policy.member_edit is MemberEdit.FORK:
+        return Reconciled(forked(facts, item_id), facts.link)
+    if _writes_back(facts, policy, original):
+        return None
+    return _proposed(facts, table, policy, item_id, original)
+
+
+def _is_dropped(facts: Facts) -> bool:
+    """Whether an occurrence was cancelled in the CRM, and takes place in Google."""
+    was, shown = facts.link.base.crm, (facts.crm_values, facts.google_values)
+    is_cancelled, is_cancelled_there = (bool(v.get("cancelled")) for v in shown)
+    return is_cancelled and not was.get("cancelled") and not is_cancelled_there
+
+
+def _forked_in_google(policy: Policy, facts: Facts, item_id: str) -> Item:
+    steps = Steps(
+        ignore_crm=not policy.keeps_original,
+        restage_crm=policy.keeps_original,
+        restage_google=True,
+        alone=True,
+    )
+    return unlinking(facts, item_id, "forked_in_google", steps)
 
 
 def _proposed(

@@ -142,8 +142,8 @@ def note_of(remote: Remote | None, name: str) -> Any:
     """Return what a side noted of an activity beside its fields (`Remote.record`).
 
     Names: `organizer` (Google: the user organises the event; CRM: the user is the
-    leader), `leader` (CRM: the leader's id there), `series` (id of the series on the
-    same side), `guests` (how many others a
+    leader), `locked` (the user may not edit it there), `leader` (CRM: the leader's id
+    there), `series` (id of the series on the same side), `guests` (how many others a
     change would be told to), `done` (completed, CAL-14), `marker` (Google: the CRM
     activity that a verified `crm-sync-activity` names), `leader_syncs` (CRM: the leader
     synchronises the calendar and has a shared event or will have one, CAL-9, CAL-25).
