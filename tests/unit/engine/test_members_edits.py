@@ -89,7 +89,10 @@ def test_an_edit_goes_where_its_role_and_the_rule_say(
 def test_answers_and_guests_never_fork_and_are_never_proposed(
     mode: MemberEdit, name: str
 ) -> None:
-    item = decide(Role.INVITED, mode, CRM, **{name: "declined"}).item
+    edit = decide(Role.INVITED, mode, CRM, answer="declined")
+    if name == "attendees":
+        edit = decide(Role.INVITED, mode, CRM, attendees="jo@customer.example")
+    item = edit.item
 
     if name == "answer":
         assert item is not None
