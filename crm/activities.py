@@ -32,7 +32,7 @@ from crm.activityrows import (
     with_leader,
 )
 from crm.common import NOBODY, Author, chunks, new_id
-from crm.errors import BadValue, NotFound, VersionMismatch
+from crm.errors import BadValue, Imported, NotFound, VersionMismatch
 from crm.fields import check_text
 from crm.tables import Account, Activity, ActivityParticipant, Contact
 
@@ -143,6 +143,7 @@ def _made(item: NewActivity, *, by: Author) -> ActivityRow:
         participants=checked_people(item.participants, item.leader),
         is_undated=item.is_undated,
         sync_key=item.sync_key or None,
+        imported=checked_source(item.imported),
     )
 
 
@@ -187,6 +188,7 @@ def update_many(
         VersionMismatch: if one was changed since `expected_version`.
         BadValue: if the CRM cannot hold a value, or express a series; or it is
             completed, which is history.
+        Imported: if it is only shown here, and the edit does not say so.
     """
     ids = [edit.activity_id for edit in edits]
     if len(set(ids)) < len(ids):
@@ -208,6 +210,8 @@ def _edited(old: ActivityRow, edit: ActivityEdit) -> ActivityRow:
         raise VersionMismatch(old)
     if old.completed_at is not None and old.type != TODO:
         raise BadValue("activity", "is completed, and history is not changed")
+    check_source(old, edit.imported)
+    source = old.imported if edit.imported is None else edit.imported
     leader = old.leader if edit.leader is None else edit.leader
     people = old.participants if edit.participants is None else edit.participants
     is_cancelled = old.is_cancelled if edit.is_cancelled is None else edit.is_cancelled
@@ -230,6 +234,7 @@ def _edited(old: ActivityRow, edit: ActivityEdit) -> ActivityRow:
         is_cancelled=is_cancelled,
         is_undated=is_undated,
         sync_key=old.sync_key or edit.sync_key,
+        imported=checked_source(source),
     )
 
 
@@ -405,6 +410,26 @@ def checked_values(
     values["recurrence"] = row.series.text
     check_text("recurrence", values["recurrence"], LIMITS["recurrence"])
     return values
+
+
+def checked_source(source: str) -> str:
+    """Return where an activity comes from, if the CRM can hold that.
+
+    Raises:
+        TooLong: if it cannot.
+    """
+    check_text("imported", source, LIMITS["imported"])
+    return source
+
+
+def check_source(row: ActivityRow, source: str | None) -> None:
+    """Refuse to change what is only shown here.
+
+    Raises:
+        Imported: if it is, and the change does not come from where it comes from.
+    """
+    if row.imported and source is None:
+        raise Imported(row.imported)
 
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)

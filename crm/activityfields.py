@@ -48,8 +48,10 @@ LIMITS: dict[str, int] = {
     "resources": 4096,
     "participant": 255,
     "address": 254,
+    "imported": 300,
 }
-FIELDS = tuple(name for name in LIMITS if name not in {"participant", "address"})
+_NO_FIELDS = frozenset({"participant", "address", "imported"})
+FIELDS = tuple(name for name in LIMITS if name not in _NO_FIELDS)
 MAX_MINUTES = 10 * 366 * DAY
 MAX_ALARM = 365 * DAY
 YEARS = range(1583, 9000)

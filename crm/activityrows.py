@@ -64,6 +64,8 @@ class ActivityRow:
         parent_id, slot: of an occurrence: its series, and when it would have been.
         is_cancelled: the occurrence does not take place.
         is_undated: a to-do that has no date of its own; its start is its creation.
+        imported: where it comes from, "" if it is the CRM's own; a person does not
+            change it then (CAL-23).
         version: the etag.
         completed_at: when it was completed; it is in the history then.
     """
@@ -82,6 +84,7 @@ class ActivityRow:
     is_cancelled: bool = False
     is_undated: bool = False
     sync_key: str | None = None
+    imported: str = ""
     deleted: bool = False
     completed_at: datetime | None = None
 
@@ -132,6 +135,7 @@ class NewActivity:
         leader: id of a user; the leader is a participant without being listed.
         participants: members and others.
         sync_key: makes the create idempotent.
+        imported: where it comes from, if it is only shown here.
     """
 
     values: Mapping[str, str]
@@ -139,6 +143,7 @@ class NewActivity:
     participants: tuple[Participant, ...] = ()
     sync_key: str | None = None
     is_undated: bool = False
+    imported: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,8 @@ class ActivityEdit:
         participants: all of them, the leader aside.
         is_cancelled: of an occurrence.
         sync_key: given to an activity that has none.
+        imported: where it comes from: what is only shown here is changed by nobody
+            who does not say so.
     """
 
     activity_id: str
@@ -160,6 +167,7 @@ class ActivityEdit:
     is_cancelled: bool | None = None
     is_undated: bool | None = None
     sync_key: str | None = None
+    imported: str | None = None
 
 
 def with_leader(
@@ -175,7 +183,7 @@ def with_leader(
 _COLUMNS = (
     "id", "version", "leader", "created_at", "created_by", "modified_at",
     "modified_by", "parent_id", "slot", "is_cancelled", "is_undated", "sync_key",
-    "completed_at",
+    "imported", "completed_at",
 )  # fmt: skip
 
 

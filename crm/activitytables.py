@@ -71,6 +71,7 @@ class Activity(Base):
     modified_by: Mapped[str] = text(12)
     completed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    imported: Mapped[str] = _field("imported")
 
 
 Index(

@@ -80,13 +80,14 @@ def complete_one(
         BadValue: if it is cancelled.
     """
     feed.lock(conn)
+    series = activities.get(conn, series_id)
     child = occurrences.find(conn, series_id, slot)
     if child is not None and child.is_cancelled:
         raise BadValue("activity", "is cancelled, so it cannot be completed")
     if child is None or child.completed_at is None:
-        child = occurrences.change(
-            conn, series_id, slot, occurrences.OccurrenceEdit(), by=by
-        )
+        # What is only shown here is completed here all the same.
+        edit = occurrences.OccurrenceEdit(imported=series.imported or None)
+        child = occurrences.change(conn, series_id, slot, edit, by=by)
     return complete(conn, [child.id], by=by)[0]
 
 

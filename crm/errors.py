@@ -53,6 +53,17 @@ class TooLong(BadValue):
         self.limit = limit
 
 
+class Imported(BadValue):
+    """An activity is only shown here; it is somebody else's to change (CAL-23)."""
+
+    def __init__(self, source: str) -> None:
+        """Say where it comes from."""
+        super().__init__("activity", "is imported")
+        self.args = (
+            f"this activity comes from {source} and can only be changed there",
+        )
+
+
 class VersionMismatch(CrmError):
     """Somebody changed the record since it was read.
 

@@ -38,12 +38,14 @@ class OccurrenceEdit:
 
     Attributes:
         sync_key: makes the write idempotent.
+        imported: see `ActivityEdit`.
     """
 
     changes: Mapping[str, str] = field(default_factory=dict)
     participants: tuple[Participant, ...] | None = None
     is_cancelled: bool = False
     sync_key: str | None = None
+    imported: str | None = None
 
 
 def change(
@@ -60,13 +62,14 @@ def change(
 
     Raises:
         NotFound: if there is no such occurrence.
-        BadValue: if the CRM cannot hold a value.
+        BadValue: if the CRM cannot hold a value; `Imported` if it is only shown here.
     """
     feed.lock(conn)
     known = activitystore.by_sync_key(conn, [edit.sync_key])
     if known:
         return activities.read(conn, known.values())[0]
     series = require(conn, series_id, slot)
+    activities.check_source(series, edit.imported)
     changes = _own(edit.changes)
     child = find(conn, series_id, slot)
     if child is not None:
@@ -76,6 +79,7 @@ def change(
             participants=edit.participants,
             is_cancelled=edit.is_cancelled,
             sync_key=edit.sync_key,
+            imported=edit.imported,
         )
         return activities.update_many(conn, [whole], by=by)[0]
     fresh = _new(series, slot, edit.sync_key, by)
@@ -156,6 +160,7 @@ def split(
     """
     feed.lock(conn)
     series = require(conn, series_id, slot)
+    activities.check_source(series, None)
     wanted = replace(edit or ActivityEdit(series_id), activity_id=series_id)
     if _is_first(series, slot):
         return activities.update_many(conn, [wanted], by=by)[0]
@@ -196,6 +201,7 @@ def delete_following(
     """
     feed.lock(conn)
     series = require(conn, series_id, slot)
+    activities.check_source(series, None)
     if _is_first(series, slot):
         activities.delete_many(conn, [series_id], by=by)
         return

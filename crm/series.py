@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 
-from crm.activityfields import is_timeless, parse_start, start_text
+from crm.activityfields import LIMITS, is_timeless, parse_start, start_text
+from crm.errors import BadValue
 from crm.recurrence import Recurrence, parse_lines
 
 _STEPS = {"DAILY": 1, "WEEKLY": 7}
@@ -157,6 +158,19 @@ class Series:
             return self.first
         steps = max((after - self.first).days // step - 1, 0)
         return self.first + timedelta(days=steps * step)
+
+
+def is_expressible(values: Mapping[str, str]) -> bool:
+    """Whether the CRM has a form for how a series repeats (CAL-17).
+
+    Args:
+        values: start, zone and recurrence; what else is wrong with them is not asked.
+    """
+    try:
+        text = parse(values).text
+    except BadValue as error:
+        return error.field != "recurrence"
+    return len(text) <= LIMITS["recurrence"]
 
 
 def parse(values: Mapping[str, str]) -> Series:

@@ -31,7 +31,7 @@ from crmsync.errors import (
 )
 from crmsync.ports import Clock, CrmSide, Side
 from crmsync.records.contacts import CUSTOM_PREFIX
-from crmsync.records.values import FieldTable
+from crmsync.records.values import FieldTable, Values
 from crmsync.services.app import (
     AccountDefaults,
     App,
@@ -145,6 +145,7 @@ class GoogleParts:
             private_events=cast("PrivateEvents", wish.private_events),
             context_section=cast("SectionMode", wish.context_section),
             is_colleague=wish.is_colleague,
+            expresses=wish.expresses,
         )
         return GoogleActivities(
             http,
@@ -331,6 +332,12 @@ class BuiltinParts:
             url_prefix=self._url_prefix,
         )
         return BuiltinActivities(self._database, options, clock=self._clock)
+
+    def expresses(self, values: Values) -> bool:
+        """Whether the CRM can express a series, by start, zone and recurrence."""
+        from crm.series import is_expressible
+
+        return is_expressible(values)
 
     def todos(self, user: User, wish: TaskWish) -> CrmSide:
         """Return the to-dos of the CRM as one user's side."""

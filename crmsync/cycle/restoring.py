@@ -14,6 +14,7 @@ from crmsync.engine.plan import Action, Item, direction_of
 from crmsync.engine.report import CycleReport, CycleState
 from crmsync.errors import UsageError
 from crmsync.ports import Unit
+from crmsync.records.activities import Role
 from crmsync.records.remote import Base, Link
 from crmsync.records.values import SideName, Values
 
@@ -38,6 +39,11 @@ def restore(run: Run, item: Item, names: Sequence[str]) -> CycleReport:
     if not lost:
         raise UsageError("No value was lost in this item, so there is none to restore.")
     link = _link_of(run, item)
+    if link.role == Role.IMPORTED:
+        raise UsageError(
+            "It comes from a calendar that is only read.",
+            next_step="Change it there; the value stands in Sync History.",
+        )
     planned = _planned(run, link, lost)
     if not planned.crm and not planned.google:
         return CycleReport(CycleState.SUCCEEDED)

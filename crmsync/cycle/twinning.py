@@ -17,12 +17,14 @@ from crmsync.cycle.planning import Plan
 from crmsync.cycle.run import Progress, Run, pages
 from crmsync.engine.activities import creating, match_key, narrowed, task_match_key
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
+from crmsync.engine.policy import Conflict
 from crmsync.engine.reconcile import LinkRequest, plan_create, plan_linking
 from crmsync.ports import ChoiceKind, PersonsChoice, Unit
 from crmsync.records.activities import (
     DECLINED,
     Role,
     end_of,
+    is_imported,
     note_of,
     role_by,
     series_of,
@@ -182,7 +184,7 @@ class _Page:
             if self.others.is_ignored(google_id) or self.others.is_new(google_id):
                 continue
             found = self.others.free(google_id)
-            if found is not None:
+            if found is not None and not is_imported(found):
                 return found
         return None
 
@@ -219,8 +221,11 @@ class _Page:
             {} if alive is SideName.CRM else google_values,
             run.kind.display_name(crm_values),
         )
-        item, _ = plan_linking(request, self.fields(role), run.policy)
-        item = replace(item, key=key_for(run, crm, google), role=role)
+        policy, key = run.policy, key_for(run, crm, google)
+        if role == Role.IMPORTED:
+            policy, key = replace(policy, conflict=Conflict.GOOGLE), ""
+        item, _ = plan_linking(request, self.fields(role), policy)
+        item = replace(item, key=key, role=role)
         if alive is SideName.CRM:
             back = {**item.google, "cancelled": ""}
             return replace(item, google=back, google_seen=google_values)
@@ -326,6 +331,8 @@ class _Activities(_Page):
             return self.created(remote, values, role=Role.SOLO.value)
         if values.get("slot"):
             return self._occurrence(remote, values)
+        if is_imported(remote):
+            return self._import(remote, values)
         if chosen is not None and chosen.kind is ChoiceKind.NEW:
             return self.created(remote, values, role=self._new_role(remote))
         other = self._copy(remote) or self.by_key(remote) or self.twin(remote)
@@ -341,6 +348,15 @@ class _Activities(_Page):
             "next_step": "Change it there, and it is looked at again.",
         }
         return replace(self.skipped(item, "odd"), error=error, crm={}, google={})
+
+    def _import(self, remote: Remote, values: Values) -> Item:
+        """Show in the CRM what Google only shows; what the CRM has is known by key."""
+        if self.side is SideName.GOOGLE:
+            return self.created(remote, values, role=Role.IMPORTED.value)
+        known = self.by_key(remote)
+        if known is None or not is_imported(known[0]):
+            raise Never
+        return self.linked(remote, *known)
 
     def _copy(self, remote: Remote) -> tuple[Remote, str] | None:
         """Return the other half of a colleague's activity (CAL-9, CAL-26)."""
@@ -379,6 +395,10 @@ class _Activities(_Page):
                     return replace(item, parent=parent.crm_id, role=role.value)
         if role is Role.COPY:
             raise Later  # the leader's cycle makes the other half
+        if note_of(remote, "plain") or (
+            role is Role.IMPORTED and self.side is SideName.CRM
+        ):
+            raise Never
         is_anothers = role is (
             Role.INVITED if self.side is SideName.CRM else Role.SEPARATE
         )
@@ -409,6 +429,8 @@ class _Activities(_Page):
         return parent
 
     def role(self, crm: Remote | None, google: Remote | None) -> str:
+        if is_imported(google):
+            return Role.IMPORTED.value
         leads = bool(note_of(crm, "organizer"))
         organizes = bool(note_of(google, "organizer"))
         return role_by(leads=leads, organizes=organizes).value

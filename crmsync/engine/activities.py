@@ -21,19 +21,27 @@ from crmsync.engine.reconcile import (
     reconcile_fields,
     unlinking,
 )
-from crmsync.records.activities import DECLINED, Role, note_of, role_by
+from crmsync.records.activities import (
+    DECLINED,
+    Role,
+    is_imported,
+    note_of,
+    role_by,
+)
 from crmsync.records.recurrence import canonical_rule
 from crmsync.records.remote import Base, Link
 from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
 
-_NOT_FOR_GUESTS = frozenset({"visibility", "context"})
+_NOT_FOR_GUESTS = frozenset({"visibility", "context", "imported"})
 _ORGANIZERS_OWN = frozenset({"attendees", "answer", "cancelled", "slot"})
 """What a guest never writes to the event itself, even where Google allows edits."""
 _DROPPED: Mapping[Role, frozenset[str]] = {
-    Role.OWN: frozenset({"answer"}),
-    Role.SOLO: frozenset({"answer", "attendees", "slot"}),
-    Role.SEPARATE: frozenset({"answer", "attendees"}),
+    Role.OWN: frozenset({"answer", "imported"}),
+    Role.SOLO: frozenset({"answer", "attendees", "slot", "imported"}),
+    Role.SEPARATE: frozenset({"answer", "attendees", "imported"}),
     Role.INVITED: _NOT_FOR_GUESTS,
+    # Members would get events of their own for what nobody here organises.
+    Role.IMPORTED: frozenset({"attendees", "visibility", "context"}),
 }
 
 
@@ -52,6 +60,8 @@ def narrowed(table: FieldTable, role: Role) -> FieldTable:
             else replace(field, direction=FieldDirection.TO_CRM)
             for field in fields
         )
+    if role is Role.IMPORTED:
+        fields = tuple(replace(f, direction=FieldDirection.TO_CRM) for f in fields)
     return replace(table, fields=fields)
 
 
@@ -77,6 +87,8 @@ def looked_at(link: Link, policy: Policy) -> SideName | None:
 def role_of(facts: Facts) -> Role:
     """Return the role of a link, by what its two records say now."""
     known = Role(facts.link.role) if facts.link.role else Role.OWN
+    if Role.IMPORTED in {known, _imported(facts)}:
+        return Role.IMPORTED
     leads, organizes = known.leads, known.organizes
     if facts.crm is not None and not facts.is_out(SideName.CRM):
         leads = bool(note_of(facts.crm, "organizer"))
@@ -87,6 +99,12 @@ def role_of(facts: Facts) -> Role:
     if known is Role.SEPARATE and organizes:
         return known  # fixed at its first write (CAL-25)
     return role_by(leads=leads, organizes=organizes)
+
+
+def _imported(facts: Facts) -> Role | None:
+    """Return the role of what Google shows as an import now, else None."""
+    shows = not facts.is_out(SideName.GOOGLE) and is_imported(facts.google)
+    return Role.IMPORTED if shows else None
 
 
 def reconcile_activity(
@@ -100,6 +118,8 @@ def reconcile_activity(
         fields = _opened(fields)
     if facts.is_orphan:
         return Reconciled(_orphaned(facts, fields, item_id), facts.link)
+    if role is Role.IMPORTED:
+        return _reconcile_imported(facts, fields, policy, item_id)
     left = _left(facts, role, fields, policy, item_id)
     if left is not None:
         return left
@@ -202,6 +222,10 @@ def _left_google(
 ) -> Item:
     if _is_occurrence(facts):
         return unlinking(facts, item_id, "deleted_in_google", Steps())
+    if role.leads and note_of(facts.google, "imported"):
+        # The CRM can not express it any more: its occurrences come in one by one.
+        steps = Steps(delete_crm=True)
+        return deleting(facts, item_id, "imported_one_by_one", steps)
     if not role.leads:
         # Only the leader's deletion removes everyone's; anybody else declines (CAL-4).
         return _ending(facts, item_id, "declined_in_google", crm={"answer": DECLINED})
@@ -302,6 +326,42 @@ def _completed(facts: Facts, role: Role, item_id: str) -> Item:
     return _ending(facts, item_id, "completed", google=starred, steps=steps)
 
 
+# ------------------------------------------------------------------ only shown
+
+
+def _reconcile_imported(
+    facts: Facts, table: FieldTable, policy: Policy, item_id: str
+) -> Reconciled:
+    """Decide about what the CRM only shows: Google is right, and is never written to.
+
+    A record that Google does not show as an import any more has left as one; it is
+    looked at anew as what it is now.
+    """
+    google = facts.google
+    if facts.is_out(SideName.CRM):
+        reason = "deleted_in_crm" if facts.is_gone(SideName.CRM) else "no_member"
+        if facts.is_out(SideName.GOOGLE):
+            reason = "gone_on_both"
+        if note_of(facts.crm, "done"):
+            reason = "completed_import"
+        item = unlinking(facts, item_id, reason, Steps(ignore_google=True))
+        return Reconciled(item, facts.link)
+    if google is not None and (
+        facts.is_out(SideName.GOOGLE) or not is_imported(google)
+    ):
+        if not policy.writes_crm:
+            return dormant(facts, SideName.GOOGLE) or Reconciled(None, facts.link)
+        again = not facts.is_out(SideName.GOOGLE)
+        reason = "not_imported_now" if again else "deleted_in_google"
+        steps = Steps(delete_crm=True, restage_google=again)
+        return Reconciled(deleting(facts, item_id, reason, steps), facts.link)
+    result = reconcile_fields(facts, table, policy, item_id, forced=SideName.GOOGLE)
+    lost = result.item is not None and any(c.lost for c in result.item.changes)
+    if result.item is None or not lost:
+        return result
+    return replace(result, item=replace(result.item, reason="import_edited"))
+
+
 # ------------------------------------------------------------------ members' edits
 
 
@@ -393,7 +453,7 @@ def _proposed(
 def creating(table: FieldTable, role: Role) -> FieldTable:
     """Return the fields that a new counterpart gets."""
     fields = narrowed(table, role)
-    if role is not Role.INVITED:
+    if role not in {Role.INVITED, Role.IMPORTED}:
         return fields
     # Whether it is private decides the type of the new activity (CAL-3).
     return replace(fields, fields=(*fields.fields, table["visibility"]))

@@ -67,6 +67,12 @@ REASONS = MappingProxyType(
         "Your change is kept here; tell the organiser yourself.",
         "series_ended": "Its series is not synchronised any more.",
         "left_list": "It recurs now, or was moved to another task list.",
+        "completed_import": "It was completed in the CRM. In Google it stays as it is.",
+        "import_edited": "It comes from a calendar that is only read, and was edited "
+        "in the CRM. Google's values are back; the edit is kept here.",
+        "imported_one_by_one": "It repeats now in a way that the CRM cannot express. "
+        "Its occurrences come in as single activities.",
+        "not_imported_now": "It is synchronised in another way now, and comes in anew.",
         "odd": "It has something that the other side cannot hold.",
         "rejected": "A person rejected the plan.",
     }

@@ -21,6 +21,8 @@ only a mapping. Shapes:
   `slot` are empty then.
 - `visibility`: `private` for a personal activity, else "".
 - `context`: the section of CAL-5 without its markers.
+- `imported`: where an activity comes from that is shown in the CRM and never written
+  back, as it stands in "comes from …"; "" for all others (CAL-17, CAL-23).
 """
 
 from __future__ import annotations
@@ -106,6 +108,14 @@ FIELDS: tuple[Field, ...] = (
         direction=FieldDirection.TO_GOOGLE,
         keeps_when_blank=True,
     ),
+    Field(
+        "imported",
+        "Comes from",
+        "calendar",
+        _TEXT,
+        300,
+        direction=FieldDirection.TO_CRM,
+    ),
 )
 """The built-in table, for both CRMs."""
 
@@ -146,10 +156,20 @@ def note_of(remote: Remote | None, name: str) -> Any:
     there), `series` (id of the series on the same side), `guests` (how many others a
     change would be told to), `done` (completed, CAL-14), `marker` (Google: the CRM
     activity that a verified `crm-sync-activity` names), `leader_syncs` (CRM: the leader
-    synchronises the calendar and has a shared event or will have one, CAL-9, CAL-25).
+    synchronises the calendar and has a shared event or will have one, CAL-9, CAL-25),
+    `imported` (Google: the event is only shown in the CRM; of a series that is not
+    selected, that its occurrences are, CAL-17, CAL-23), `plain` (Google: an occurrence
+    is as its series says, so it is no record of its own).
     """
     record: Mapping[str, Any] = remote.record if remote is not None else {}
     return record.get(name, "")
+
+
+def is_imported(remote: Remote | None) -> bool:
+    """Whether a record is only shown in the CRM, and never written to Google."""
+    if remote is None:
+        return False
+    return bool(note_of(remote, "imported") or remote.values.get("imported"))
 
 
 def series_of(remote: Remote) -> str:
@@ -163,7 +183,8 @@ class Role(StrEnum):
     The user leads it in the CRM and organises the event (`own`, or `solo` without
     guests), or leads it and was invited (`invited`, CAL-6), or is a member with an
     event of their own (`separate`, CAL-10) or with a copy of the leader's (`copy`,
-    CAL-9).
+    CAL-9). What is `imported` they lead in the CRM, where it is only shown: nothing of
+    it is ever written to Google (CAL-17, CAL-23).
     """
 
     OWN = "own"
@@ -171,11 +192,12 @@ class Role(StrEnum):
     INVITED = "invited"
     SEPARATE = "separate"
     COPY = "copy"
+    IMPORTED = "imported"
 
     @property
     def leads(self) -> bool:
         """Whether the user leads the activity in the CRM."""
-        return self in {Role.OWN, Role.SOLO, Role.INVITED}
+        return self in {Role.OWN, Role.SOLO, Role.INVITED, Role.IMPORTED}
 
     @property
     def organizes(self) -> bool:

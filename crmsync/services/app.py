@@ -11,7 +11,7 @@ from crmsync.config import Config
 from crmsync.connectors.google.oauth import OAuthClient
 from crmsync.connectors.google.tokens import TokenCipher
 from crmsync.ports import Clock, CrmSide, Ids, Side
-from crmsync.records.values import FieldTable
+from crmsync.records.values import FieldTable, Values
 from crmsync.storage.database import Database
 from crmsync.storage.people import Connection, Pair, User
 
@@ -56,6 +56,8 @@ class CalendarWish:
         syncs: whether a CRM user's calendar is synchronised.
         address_of: where a CRM user is invited, or "".
         is_colleague: whether an address is one of ours.
+        expresses: whether the CRM can express a series, by start, zone and recurrence
+            (CAL-17).
     """
 
     calendar_id: str
@@ -67,6 +69,7 @@ class CalendarWish:
     syncs: Callable[[str], bool]
     address_of: Callable[[str], str]
     is_colleague: Callable[[str], bool]
+    expresses: Callable[[Values], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,10 @@ class CrmBackend(Protocol):
 
     def activities(self, user: User, wish: CalendarWish) -> CrmSide:
         """Return the activities of the CRM as one user's side."""
+        ...
+
+    def expresses(self, values: Values) -> bool:
+        """Whether the CRM can express a series, by start, zone and recurrence."""
         ...
 
     def todos(self, user: User, wish: TaskWish) -> CrmSide:

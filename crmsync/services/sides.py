@@ -58,6 +58,7 @@ def calendar_wish(app: App, user: User) -> CalendarWish:
         syncs=colleagues.syncs,
         address_of=colleagues.address_of,
         is_colleague=colleagues.is_colleague,
+        expresses=app.crm.expresses,
     )
 
 

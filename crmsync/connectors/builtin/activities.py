@@ -306,6 +306,7 @@ class BuiltinActivities:
             me,
             with_answer(people, me, values.get("answer", "")),
             record.key or None,
+            imported=values.get("imported", ""),
         )
 
     def _changed(self, conn: Connection, record: NewRecord) -> ActivityRow:
@@ -316,6 +317,7 @@ class BuiltinActivities:
             people,
             record.values.get("cancelled") == CANCELLED,
             record.key or None,
+            imported=series.imported or None,
         )
         slot = record.values["slot"]
         return occurrences.change(conn, series.id, slot, edit, by=self._author())
@@ -371,6 +373,7 @@ class BuiltinActivities:
             row.version,
             participants=self._people(conn, row, edit.values),
             is_cancelled=is_cancelled,
+            imported=edit.values.get("imported", row.imported) or None,
         )
 
     def delete(

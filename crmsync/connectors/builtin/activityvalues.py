@@ -149,6 +149,7 @@ class View:
                 "slot": row.slot,
                 "visibility": PRIVATE if row.type == PERSONAL else "",
                 "context": section(row, self._names),
+                "imported": row.imported,
             }
         return {n: values[n] for n in self._options.fields if values.get(n)}
 

@@ -7,12 +7,12 @@ synchronisation and stores nothing: the cursor is the cycle's to keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from crmsync.connectors.google.activities_deletes import Deletes
 from crmsync.connectors.google.activities_feed import Feed, Window
-from crmsync.connectors.google.activities_series import Organizers
+from crmsync.connectors.google.activities_series import WHOLE, Masters, series_id
 from crmsync.connectors.google.activities_writes import Writes, with_hidden
 from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.events import EventsApi
@@ -22,7 +22,9 @@ from crmsync.connectors.google.mapping.activities import (
     SectionMode,
     event_to_remote,
     gone,
+    is_left_out,
 )
+from crmsync.connectors.google.mapping.singles import is_plain, is_split, left, single
 from crmsync.connectors.google.multipart import PARTS, Wire
 from crmsync.errors import CrmSyncError, NotFound
 from crmsync.ports import (
@@ -42,6 +44,10 @@ def _nobody(_address: str) -> bool:
     return False
 
 
+def _every(_values: Values) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class ActivitiesOptions:
     """What differs between connections and users.
@@ -56,6 +62,8 @@ class ActivitiesOptions:
         private_events: what becomes of the user's own private events (CAL-21).
         context_section: when the CRM's section is written (CAL-5).
         is_colleague: whether an address is a colleague's.
+        expresses: whether the CRM can express a series (CAL-17).
+        source: what the calendar is called if it is only shown in the CRM (CAL-23).
         own_ids: Google takes ids of ours for new events (contract, 5.8: one report
             says no).
     """
@@ -69,6 +77,8 @@ class ActivitiesOptions:
     private_events: PrivateEvents = "full"
     context_section: SectionMode = "colleagues_only"
     is_colleague: Callable[[str], bool] = _nobody
+    expresses: Callable[[Values], bool] = _every
+    source: str = ""
     own_ids: bool = True
 
 
@@ -106,6 +116,8 @@ class GoogleActivities:
             private_events=chosen.private_events,
             context_section=chosen.context_section,
             is_colleague=chosen.is_colleague,
+            expresses=chosen.expresses,
+            source=chosen.source,
         )
         self._feed = Feed(
             self._api,
@@ -161,16 +173,35 @@ class GoogleActivities:
         Raises:
             Retryable: Google can not be asked just now.
         """
+        found = self._look(remote_ids)
+        shown = [event for event in found.values() if event is not None]
+        masters = Masters(self._looked, self._reading, keeps=WHOLE)
+        masters.learn(shown)
         return {
-            name: gone(name) if event is None else event_to_remote(event, self._reading)
-            for name, event in self._look(remote_ids).items()
+            name: gone(name) if event is None else self._fetched(event, masters)
+            for name, event in found.items()
         }
+
+    def _fetched(self, event: Wire, masters: Masters) -> Remote:
+        """Return an event as the feed shows it."""
+        if is_left_out(event, self._reading) and self._reading.source:
+            return gone(str(event["id"]))
+        if is_split(event, self._reading):
+            return left(event)
+        series = masters.series(series_id(event))
+        if series is None:
+            return event_to_remote(event, self._reading)
+        if masters.is_split(series_id(event)):
+            return single(event, self._reading)
+        remote = event_to_remote(event, self._reading)
+        is_same = is_plain(event, series)
+        return replace(remote, record={**remote.record, "plain": is_same})
 
     def _look(self, names: Sequence[str]) -> Mapping[str, Wire | None]:
         """Return events by id, whole; None: there is none."""
         found = self._looked(names)
         shown = [event for event in found.values() if event is not None]
-        whole = Organizers(self._looked).completed(shown)
+        whole = Masters(self._looked, self._reading).completed(shown)
         return {**found, **{str(event["id"]): event for event in whole}}
 
     def _looked(self, names: Sequence[str]) -> Mapping[str, Wire | None]:

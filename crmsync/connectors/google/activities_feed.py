@@ -14,13 +14,15 @@ from typing import Any
 
 import orjson
 
-from crmsync.connectors.google.activities_series import Look, Organizers
+from crmsync.connectors.google.activities_series import Look, Masters, series_id
+from crmsync.connectors.google.activities_singles import Span, singles
 from crmsync.connectors.google.events import LIST_FIELDS, PAGE_SIZE, TYPES, EventsApi
 from crmsync.connectors.google.mapping.activities import (
     Reading,
     event_to_remote,
-    keeps_to_itself,
+    is_left_out,
 )
+from crmsync.connectors.google.mapping.singles import left, single
 from crmsync.connectors.google.mapping.when import read_when, stamp
 from crmsync.connectors.google.multipart import Wire
 from crmsync.errors import CollectionGone, CursorExpired, NotFound, ProtocolBroken
@@ -63,6 +65,7 @@ class Cursor:
         day: until when the window was read.
         full_at: when the full read began that it goes back to, in seconds.
         params: fingerprint of what is listed and how it is read.
+        split: the series that came in as single activities (CAL-17).
     """
 
     token: str
@@ -70,6 +73,7 @@ class Cursor:
     day: str
     full_at: float
     params: str
+    split: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """Return the cursor as the cycle keeps it."""
@@ -90,6 +94,7 @@ class Cursor:
                 str(whole["day"]),
                 float(whole["full_at"]),
                 str(whole["params"]),
+                tuple(map(str, whole["split"])),
             )
             date.fromisoformat(found.day)
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
@@ -126,7 +131,8 @@ class Feed:
         self._reading = reading
         self._look = look
         self._sleep = sleep
-        self._organizers = Organizers(look)
+        self._masters = Masters(look, reading)
+        self._split: set[str] = set()
         digest = hashlib.blake2b(reading.own.encode(), digest_size=4).digest()
         jitter = int.from_bytes(digest) % SPREAD_SECONDS
         self._longest = SOONEST + timedelta(seconds=jitter)
@@ -140,11 +146,13 @@ class Feed:
             CollectionGone: the calendar is deleted, or not shared any more.
         """
         now = self._clock.now()
-        self._organizers = Organizers(self._look)
+        self._masters = Masters(self._look, self._reading)
+        self._split = set()
         if text is None:
             yield from self._full(now)
         else:
             cursor = self._checked(text, now)
+            self._split |= set(cursor.split)
             yield from self._rolled_in(cursor, now)
             yield from self._changes(cursor, now)
 
@@ -166,7 +174,9 @@ class Feed:
         for page in self._pages(bounds):
             token = str(page.get("nextSyncToken") or "")
             events = [e for e in _events(page) if not _is_outside(e, first, end)]
-            yield self._page(events, token, now.timestamp(), day)
+            yield from self._singles(events, Span(first, end))
+            records = self._whole(events)
+            yield self._page(records, token, now.timestamp(), day)
 
     def _rolled_in(self, cursor: Cursor, now: datetime) -> Iterator[Page]:
         """Yield what came into the window as days went by; without a cursor."""
@@ -176,26 +186,42 @@ class Feed:
             return
         bounds = {"timeMin": stamp(first), "timeMax": stamp(end)}
         for page in self._pages(bounds):
-            yield Page(self._records(_events(page)))
+            events = _events(page)
+            yield from self._singles(events, Span(first, end))
+            yield Page(self._whole(events))
 
     def _changes(self, cursor: Cursor, now: datetime) -> Iterator[Page]:
         day = max(date.fromisoformat(cursor.day), now.date())
+        span = Span(self._window.since(day), self._window.until(day))
         try:
             for page in self._pages({"syncToken": cursor.token}):
                 token = str(page.get("nextSyncToken") or "")
                 if not token and not page.get("nextPageToken"):
                     token = cursor.token
-                yield self._page(_events(page), token, cursor.full_at, day)
+                events = _events(page)
+                if any(event.get("id") in cursor.split for event in events):
+                    # Which of its occurrences are gone is told by what is not shown.
+                    raise CursorExpired("A series that is read by itself has changed.")
+                yield from self._singles(events, span)
+                records = self._changed(events)
+                yield self._page(records, token, cursor.full_at, day)
         except ProtocolBroken as error:
             # Google says 400 in more than one way to a token that it does not want.
             raise CursorExpired(error.message) from error
 
-    def _page(self, events: list[Wire], token: str, full_at: float, day: date) -> Page:
-        records = self._records(events)
+    def _page(
+        self, records: tuple[Remote, ...], token: str, full_at: float, day: date
+    ) -> Page:
         if not token:
             return Page(records)
-        calendar = self._api.calendar_id
-        cursor = Cursor(token, calendar, day.isoformat(), full_at, self._params)
+        cursor = Cursor(
+            token,
+            self._api.calendar_id,
+            day.isoformat(),
+            full_at,
+            self._params,
+            tuple(sorted(self._split)),
+        )
         return Page(records, cursor.to_text())
 
     def _pages(self, params: Mapping[str, str]) -> Iterator[Wire]:
@@ -231,18 +257,54 @@ class Feed:
                 next_step="Choose a calendar in Options.",
             ) from None
 
+    # ------------------------------------------------------------------ records
+
+    def _singles(self, events: list[Wire], span: Span) -> Iterator[Page]:
+        """Yield the occurrences of series that the CRM can not express (CAL-17)."""
+        self._masters.learn(events)
+        for event in events:
+            name = str(event.get("id") or "")
+            if self._masters.is_split(name):
+                self._split.add(name)
+                yield Page(singles(self._api, self._reading, event, span))
+
+    def _whole(self, events: list[Wire]) -> tuple[Remote, ...]:
+        """Return a page's records but those that `_singles` shows."""
+        return self._records(
+            [
+                event
+                for event in events
+                if not self._masters.is_split(str(event.get("id") or ""))
+                and not self._masters.is_split(series_id(event))
+            ]
+        )
+
+    def _changed(self, events: list[Wire]) -> tuple[Remote, ...]:
+        """Return a page's records, whether their series is shown by itself or not."""
+        parted = [e for e in events if self._masters.is_split(str(e.get("id") or ""))]
+        ones = [e for e in events if self._masters.is_split(series_id(e))]
+        return (
+            *self._whole(events),
+            *(left(event) for event in parted),
+            *(
+                single(event, self._reading)
+                for event in ones
+                if not is_left_out(event, self._reading)
+            ),
+        )
+
     def _records(self, events: list[Wire]) -> tuple[Remote, ...]:
-        is_skipping = self._reading.private_events == "skip"
         return tuple(
             event_to_remote(event, self._reading)
-            for event in self._organizers.completed(events)
-            if not (is_skipping and keeps_to_itself(event, self._reading))
+            for event in self._masters.completed(events)
+            if not is_left_out(event, self._reading)
         )
 
 
 def _fingerprint(window: Window, reading: Reading) -> str:
     """Return the fingerprint of what must not change along with a sync token."""
-    text = f"{LIST_FIELDS}|{TYPES}|{PAGE_SIZE}|{window}|{reading.private_events}"
+    read = f"{reading.private_events}|{reading.source}"
+    text = f"{LIST_FIELDS}|{TYPES}|{PAGE_SIZE}|{window}|{read}"
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -107,6 +107,19 @@ class EventsApi:
         )
         yield from _items(request, self._events.instances_next)
 
+    def between(self, series_id: str, first: str, end: str) -> Iterator[Wire]:
+        """Yield the occurrences of a series that touch a span, but cancelled ones."""
+        request = self._events.instances(
+            calendarId=self.calendar_id,
+            eventId=series_id,
+            timeMin=first,
+            timeMax=end,
+            maxResults=PAGE_SIZE,
+            prettyPrint=False,
+            fields=f"nextPageToken,items({EVENT_FIELDS})",
+        )
+        yield from _items(request, self._events.instances_next)
+
     def get(self, event_id: str) -> Request:
         """Return the request that reads one event."""
         request: Request = self._events.get(

@@ -641,3 +641,35 @@ def test_two_hundred_guests_are_kept(bench: ActivityBench) -> None:
     with bench.database.read() as conn:
         row = activities.get(conn, remote.remote_id)
     assert other("g7@mail.example").ref in {p.ref for p in row.participants}
+
+
+# ------------------------------------------------------------------ only shown
+
+
+@pytest.mark.rule("CAL-17", "CAL-23")
+def test_an_import_is_shown_and_written_with_its_source(bench: ActivityBench) -> None:
+    remote = made(bench, imported="the calendar Team", answer="accepted")
+
+    outcome = bench.side.update([edit_of(remote, {"location": "Room 2"})])[0]
+
+    changed = remote_of(outcome)
+    assert changed.values["imported"] == "the calendar Team"
+    assert changed.values["location"] == "Room 2"
+    assert changed.values["answer"] == "accepted"
+    assert "attendees" not in changed.values
+
+
+@pytest.mark.rule("CAL-17", "CAL-23")
+def test_an_occurrence_of_an_imported_series_is_one_too(bench: ActivityBench) -> None:
+    values = weekly(imported="the calendar Team")
+    series = remote_of(bench.side.create([NewRecord(new_key(), values)])[0])
+    changed = {"slot": SLOT, "start": SLOT, "location": "Room 2"}
+
+    made_one = bench.side.create([NewRecord(new_key(), changed, series.remote_id)])
+
+    child = remote_of(made_one[0])
+    assert child.values["imported"] == "the calendar Team"
+    assert child.values["location"] == "Room 2"
+    bench.side.delete([child.remote_id])
+    assert seen(bench, child.remote_id).is_gone
+    assert not seen(bench, series.remote_id).is_gone

@@ -81,6 +81,7 @@ def test_an_event_is_read_whole() -> None:
         "slot": "",
         "visibility": "private",
         "context": "",
+        "imported": "",
     }
     assert set(remote.values) == {field.name for field in FIELDS}
     assert remote.record == {

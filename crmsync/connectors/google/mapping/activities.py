@@ -6,7 +6,7 @@ Pure: nothing is requested here. Writing is in `activities_out`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -38,11 +38,16 @@ BUSY = "Busy"
 PRIVATE_FIELDS = frozenset({"subject", "location", "notes", "attendees", "context"})
 """What `private_events = busy` keeps to itself."""
 
+_SHOWN = {"organizer": False, "guests": 0, "marker": ""}
 _PRIVATE = frozenset({"private", "confidential"})
 
 
 def _nobody(_address: str) -> bool:
     return False
+
+
+def _every(_values: Values) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,9 @@ class Reading:
         private_events: what becomes of the user's own private events (CAL-21).
         context_section: when the CRM's section is written (CAL-5).
         is_colleague: whether an address is a colleague's.
+        expresses: whether the CRM can express a series (CAL-17).
+        source: what all events of the calendar come from if they are only shown in the
+            CRM (CAL-23), else "".
     """
 
     own: str = ""
@@ -64,6 +72,8 @@ class Reading:
     private_events: PrivateEvents = "full"
     context_section: SectionMode = "colleagues_only"
     is_colleague: Callable[[str], bool] = _nobody
+    expresses: Callable[[Values], bool] = _every
+    source: str = ""
 
     def may_show(self, addresses: str) -> bool:
         """Whether an event with these other guests may carry the CRM's section."""
@@ -98,6 +108,17 @@ def keeps_to_itself(event: Wire, reading: Reading) -> bool:
     )
 
 
+def is_left_out(event: Wire, reading: Reading) -> bool:
+    """Whether an event is nothing to the CRM.
+
+    That is a private one, if these are skipped (CAL-21), and in a calendar that is only
+    shown one that was made from an activity: the CRM has that already (CAL-23).
+    """
+    if reading.source and is_from_crm(event, reading):
+        return True
+    return reading.private_events == "skip" and keeps_to_itself(event, reading)
+
+
 def is_from_crm(event: Wire, reading: Reading) -> bool:
     """Whether we made an event from a CRM activity."""
     if reading.sign is None:
@@ -107,6 +128,25 @@ def is_from_crm(event: Wire, reading: Reading) -> bool:
 
 def event_to_remote(wire: Wire, reading: Reading) -> Remote:
     """Return an event as the cycle sees it; never fails."""
+    remote = _read(wire, reading)
+    return imported(remote, reading.source) if reading.source else remote
+
+
+def imported(remote: Remote, source: str) -> Remote:
+    """Return an event as one that is only shown in the CRM (CAL-17, CAL-23).
+
+    Keys and markers in it are about somebody else's activity.
+    """
+    if remote.is_gone:
+        return remote
+    record = {**remote.record, **_SHOWN, "imported": source}
+    values = remote.values
+    if not values.get("cancelled"):
+        values = {**values, "attendees": "", "context": "", "imported": source}
+    return replace(remote, values=values, record=record, key="")
+
+
+def _read(wire: Wire, reading: Reading) -> Remote:
     event = tidy(wire)
     remote_id, etag = str(event.get("id") or ""), str(event.get("etag") or "")
     stamp = str(event.get("updated") or "")
@@ -171,7 +211,7 @@ def _values(
     repeats = Repeats()
     if not series and event.get("recurrence"):
         repeats = read_repeats(event["recurrence"], when.start, when.zone)
-    zone = _series_zone(when) if repeats.lines else ""
+    zone = series_zone(when) if repeats.lines else ""
     text = read_description(str(event.get("description") or ""))
     slot = _slot(event) if series else ""
     values = {
@@ -188,6 +228,7 @@ def _values(
         "slot": slot,
         "visibility": PRIVATE if is_private(event) else "",
         "context": text.context or "",
+        "imported": "",
     }
     odd = _odd(when, repeats, is_lost=bool(series) and not slot)
     if odd and "odd" not in record:
@@ -198,7 +239,7 @@ def _values(
     return values
 
 
-def _series_zone(when: When) -> str:
+def series_zone(when: When) -> str:
     return "" if not when.start or is_timeless(when.start) else when.zone or "UTC"
 
 
