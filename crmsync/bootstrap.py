@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -128,6 +129,10 @@ class GoogleParts:
             ActivitiesOptions,
             GoogleActivities,
         )
+        from crmsync.connectors.google.activities_further import (
+            Further,
+            GoogleCalendars,
+        )
         from crmsync.connectors.google.mapping.activities import (
             PrivateEvents,
             SectionMode,
@@ -147,13 +152,19 @@ class GoogleParts:
             is_colleague=wish.is_colleague,
             expresses=wish.expresses,
         )
-        return GoogleActivities(
-            http,
-            self.endpoints.calendar,
-            table=table,
-            clock=self._clock,
-            options=options,
-        )
+
+        def side(**changes: str) -> GoogleActivities:
+            chosen = replace(options, **changes)  # type: ignore[arg-type]  # names are checked by dataclasses
+            root = self.endpoints.calendar
+            return GoogleActivities(
+                http, root, table=table, clock=self._clock, options=chosen
+            )
+
+        further = [
+            Further(key, name, side(calendar_id=key, source=f"the calendar {name}"))
+            for key, name in wish.further
+        ]
+        return GoogleCalendars(side(), further, clock=self._clock)
 
     def tasks(self, connection: Connection, table: FieldTable, wish: TaskWish) -> Side:
         """Return one task list of a Google account as a side."""
@@ -179,6 +190,13 @@ class GoogleParts:
             return choosable.calendars(http, self.endpoints.calendar)
         http = GoogleHttp(self.transport, tokens, api="tasks")
         return choosable.task_lists(http, self.endpoints.tasks)
+
+    def readable_calendars(self, connection: Connection) -> list[tuple[str, str]]:
+        """Return the calendars whose events an account may read: id and name."""
+        from crmsync.connectors.google import choosable
+
+        http = GoogleHttp(self.transport, self._tokens(connection), api="calendar")
+        return choosable.calendars(http, self.endpoints.calendar, choosable.READERS)
 
     def _sign(self, text: str) -> str:
         """Sign a marker in a Google record (CAL-26)."""

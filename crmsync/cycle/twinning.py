@@ -345,7 +345,8 @@ class _Activities(_Page):
         error = {
             "code": "odd",
             "message": why,
-            "next_step": "Change it there, and it is looked at again.",
+            "next_step": str(note_of(remote, "odd_step"))
+            or "Change it there, and it is looked at again.",
         }
         return replace(self.skipped(item, "odd"), error=error, crm={}, google={})
 

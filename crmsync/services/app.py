@@ -49,6 +49,7 @@ class CalendarWish:
 
     Attributes:
         calendar_id: which calendar (CAL-23).
+        further: calendars that are only shown in the CRM: ids and names (CAL-23).
         past_days, future_days: the window (CAL-19).
         private_events: CAL-21.
         context_section: CAL-5.
@@ -61,6 +62,7 @@ class CalendarWish:
     """
 
     calendar_id: str
+    further: tuple[tuple[str, str], ...]
     past_days: int
     future_days: int
     private_events: str
@@ -173,6 +175,10 @@ class GoogleBackend(Protocol):
         self, connection: Connection, kind: str
     ) -> Sequence[tuple[str, str]]:
         """Return the calendars or task lists that an account may use: id and name."""
+        ...
+
+    def readable_calendars(self, connection: Connection) -> Sequence[tuple[str, str]]:
+        """Return the calendars whose events an account may read: id and name."""
         ...
 
 

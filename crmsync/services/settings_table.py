@@ -51,6 +51,16 @@ def _number(low: int, high: int) -> Callable[[str], str | None]:
     return check
 
 
+def _lines(most: int, limit: int) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        lines = value.splitlines()
+        if len(lines) <= most and all(len(line) <= limit for line in lines):
+            return None
+        return f"it takes at most {most} lines of {limit} characters"
+
+    return check
+
+
 def _text(limit: int) -> Callable[[str], str | None]:
     def check(value: str) -> str | None:
         if 0 < len(value.strip()) <= limit:
@@ -216,6 +226,11 @@ SETTINGS: tuple[Setting, ...] = (
         "calendar", (), "primary",
         "Which Google calendar is synchronised: primary, or a calendar's ID (CAL-23).",
         per_user=True, check=_text(254),
+    ),
+    Setting(
+        "further_calendars", (), "",
+        "Calendars that are only shown in the CRM: an ID and a name a line (CAL-23).",
+        per_user=True, check=_lines(20, 400),
     ),
     Setting(
         "task_list", (), "@default",

@@ -50,6 +50,7 @@ def calendar_wish(app: App, user: User) -> CalendarWish:
     colleagues = Colleagues(app)
     return CalendarWish(
         calendar_id=value("calendar"),
+        further=further_of(value("further_calendars"), value("calendar")),
         past_days=int(value("window_past_days")),
         future_days=int(value("window_future_days")),
         private_events=value("private_events"),
@@ -75,6 +76,16 @@ def _calendar(app: App, user: User, pair: Pair, connection: Connection) -> Sides
     google = app.google.calendar(connection, table, wish)
     since = app.clock.now() - timedelta(days=wish.past_days)
     return Sides(CALENDAR, crm, google, table, since)
+
+
+def further_of(text: str, main: str) -> tuple[tuple[str, str], ...]:
+    r"""Return the further calendars of a setting, each once, the user's own left out.
+
+    >>> further_of("team@x Team\nprimary Me", "primary")
+    (('team@x', 'Team'),)
+    """
+    found = dict(line.strip().partition(" ")[::2] for line in text.splitlines())
+    return tuple((k, name or k) for k, name in found.items() if k not in {"", main})
 
 
 def _tasks(app: App, user: User, pair: Pair, connection: Connection) -> Sides:

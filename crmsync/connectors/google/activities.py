@@ -218,6 +218,23 @@ class GoogleActivities:
                 found[name] = answer if answer.get("id") else None
         return found
 
+    def holding(self, uids: Sequence[str]) -> frozenset[str]:
+        """Return which of these iCalendar ids a live event of the calendar has.
+
+        Raises:
+            Retryable: Google can not be asked just now.
+        """
+        found: set[str] = set()
+        for start in range(0, len(uids), PARTS):
+            part = uids[start : start + PARTS]
+            answers = self._api.send([self._api.with_uid(uid) for uid in part])
+            for uid, answer in zip(part, answers, strict=True):
+                if isinstance(answer, CrmSyncError):
+                    raise answer
+                if answer.get("items"):
+                    found.add(uid)
+        return frozenset(found)
+
     def project(self, remote: Remote, base: Values | None) -> Values:
         """Return an event's fields; those that Google hides are no blanks (5.5)."""
         return with_hidden(remote, base)

@@ -10,11 +10,19 @@ from crmsync.connectors.google.service import build_service
 from crmsync.connectors.google.tasklist import TaskListApi
 
 _MOST = 250
-_WRITERS = frozenset({"owner", "writer"})
+WRITERS = frozenset({"owner", "writer"})
+READERS = WRITERS | {"writerWithoutPrivateAccess", "reader"}
 
 
-def calendars(http: GoogleHttp, root: str) -> list[tuple[str, str]]:
-    """Return the calendars that an account may write: id and name, the own one first.
+def calendars(
+    http: GoogleHttp, root: str, roles: frozenset[str] = WRITERS
+) -> list[tuple[str, str]]:
+    """Return an account's calendars: id and name, the own one first.
+
+    Args:
+        http: the account.
+        root: of the Calendar API.
+        roles: what the account must be in a calendar.
 
     Raises:
         CrmSyncError: Google can not be asked, or did not grant the list.
@@ -22,7 +30,7 @@ def calendars(http: GoogleHttp, root: str) -> list[tuple[str, str]]:
     listed = build_service("calendar", "v3", http, root).calendarList()
     found: list[tuple[str, str]] = []
     for entry in _pages(listed):
-        if entry.get("accessRole") not in _WRITERS or entry.get("deleted"):
+        if entry.get("accessRole") not in roles or entry.get("deleted"):
             continue
         is_own = bool(entry.get("primary"))
         name = str(entry.get("summaryOverride") or entry.get("summary") or entry["id"])

@@ -130,6 +130,16 @@ class EventsApi:
         )
         return request
 
+    def with_uid(self, uid: str) -> Request:
+        """Return the request that looks for a live event by its iCalendar id."""
+        request: Request = self._events.list(
+            calendarId=self.calendar_id,
+            iCalUID=uid,
+            fields="items(id)",
+            prettyPrint=False,
+        )
+        return request
+
     def insert(self, body: Wire, *, notifies: bool) -> Request:
         """Return the request that makes an event; its body carries our id."""
         request: Request = self._events.insert(
