@@ -35,7 +35,7 @@ def shown(world: CalendarWorld, number: int = 1, **values: str) -> Row:
 
 def imported(world: CalendarWorld, **values: str) -> tuple[Row, Row]:
     """Return an import and its event, linked."""
-    google = shown(world, **values)
+    google = shown(world, 1, **values)
     world.cycle()
     (crm,) = world.crm.live()
     return crm, google
