@@ -14,7 +14,13 @@ from werkzeug.test import TestResponse
 
 from crm import activities, activitystore, completion, contacts, occurrences, users
 from crm.accounts import AccountRule
-from crm.activityrows import ActivityEdit, ActivityRow, Kind, Participant
+from crm.activityrows import (
+    ActivityEdit,
+    ActivityRow,
+    Kind,
+    NewActivity,
+    Participant,
+)
 from crm.common import Author
 from crm.occurrences import OccurrenceEdit
 from crmsync.services import settings
@@ -899,3 +905,58 @@ def test_an_activity_is_made_without_a_script(site: Site, open_desk: Opener) -> 
         page.get_by_role("button", name="Save").click()
 
         expect(page.get_by_role("heading", level=1)).to_have_text("Plain")
+
+
+# ------------------------------------------------------------------ only shown
+
+
+def put_import(site: Site, **values: str) -> ActivityRow:
+    me = crm_id(site, ANNA)
+    whole = {"type": "meeting", "subject": "Stand-up", "duration": "30", **values}
+    whole.setdefault("start", "2026-03-02T08:00:00Z")
+    new = NewActivity(whole, me, imported="the calendar Team")
+    with site.app.database.write() as connection:
+        return activities.create_many(connection, [new])[0]
+
+
+@pytest.mark.rule("CAL-17", "CAL-23")
+def test_an_import_says_where_it_comes_from_and_can_not_be_edited(site: Site) -> None:
+    row = put_import(site)
+    visitor = site.visitor(ANNA)
+    said = "This activity comes from the calendar Team and can only be changed there."
+
+    page = visitor.get(f"/activities/{row.id}").text
+    form = visitor.get(f"/activities/{row.id}/edit", follow_redirects=True).text
+    people = visitor.get(f"/activities/{row.id}/participants").text
+    saved = visitor.post(f"/activities/{row.id}/edit", {"subject": "Mine"})
+    added = visitor.post(
+        f"/activities/{row.id}/participants", {"add": "other", "name": "Jo"}
+    )
+
+    assert said in page
+    assert "/edit" not in page
+    assert said in form
+    assert "data-activity-form" not in form
+    assert 'name="add"' not in people
+    assert saved.status_code == 400
+    assert said in added.text
+    assert read(site, row.id) == row
+
+
+@pytest.mark.rule("CAL-14", "CAL-23")
+def test_an_import_is_completed_and_deleted_like_any_other(site: Site) -> None:
+    done, series = put_import(site), put_import(site, recurrence="RRULE:FREQ=WEEKLY")
+    visitor = site.visitor(ANNA)
+
+    page = visitor.get(f"/activities/{series.id}?slot={SLOT}").text
+    refused = visitor.post(
+        f"/activities/{series.id}/delete", {"slot": SLOT, "scope": "one"}
+    )
+    visitor.post(f"/activities/{done.id}/complete")
+    visitor.post(f"/activities/{series.id}/delete", {"slot": SLOT, "scope": "all"})
+
+    assert "In Google it stays as it is, and it does not come back here." in page
+    assert "Only this occurrence" not in page
+    assert "can only be changed there" in refused.text
+    assert read(site, done.id).completed_at is not None
+    assert read(site, series.id).deleted

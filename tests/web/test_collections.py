@@ -14,7 +14,7 @@ from tests.sandbox.harness import SandboxServer
 from tests.support.office import at, slot
 from tests.web.browsing import Desk, assert_accessible, assert_fits
 from tests.web.consent import authorize
-from tests.web.site import ANNA, Site, Visitor
+from tests.web.site import ANNA, BEN, Site, Visitor
 
 OPEN_DESK = Callable[..., Desk]
 
@@ -89,6 +89,44 @@ def test_the_window_and_private_events_are_chosen(site: Site, anna: Visitor) -> 
     assert chosen(site, "private_events") == "busy"
     assert chosen(site, "window_past_days") == "10"
     assert "a whole number from 0 to 3650" in wrong.text
+
+
+@pytest.mark.rule("CAL-23")
+def test_further_calendars_are_shown_read_only_until_they_are_not_chosen(
+    site: Site, anna: Visitor, box: SandboxServer
+) -> None:
+    box.account(BEN)
+    team = box.new_calendar(BEN, "Team")["id"]
+    box.share_calendar(BEN, team, ANNA, "reader")
+    box.create_event(BEN, {"summary": "Stand-up", **slot(at())}, calendar=team)
+    user = people.user_by_email(site.app.database, ANNA)
+
+    page = anna.get("/options/collections").text
+    anna.post("/options/collections/further", {"further": team})
+    after = anna.get("/options/collections").text
+    run_kinds(site.app, user, ["calendar"], Order(accepts=True))
+
+    assert f'value="{team}"> Team' in page
+    assert f'value="{team}" checked> Team' in after
+    assert chosen(site, "further_calendars") == f"{team} Team"
+    shown = anna.get("/activities?view=list").text
+    assert "Stand-up" in shown
+    assert "Comes from the calendar Team" in shown
+
+    anna.post("/options/collections/further", {})
+    run_kinds(site.app, user, ["calendar"], Order(accepts=True))
+
+    assert "Stand-up" not in anna.get("/activities?view=list").text
+    assert [e["summary"] for e in box.events(BEN, calendar=team)] == ["Stand-up"]
+    assert box.events(ANNA) == []
+
+
+@pytest.mark.rule("CAL-23")
+def test_a_calendar_that_may_not_be_read_is_refused(site: Site, anna: Visitor) -> None:
+    answer = anna.post("/options/collections/further", {"further": "somebody@else"})
+
+    assert "One of these is not a calendar that you may read." in answer.text
+    assert chosen(site, "further_calendars") == ""
 
 
 @pytest.mark.rule("WEB-4")

@@ -16,7 +16,7 @@ from crm import accounts, activities, occurrences, users
 from crm.activityfields import TODO, is_timeless, parse_start, start_text
 from crm.activityrows import ActivityEdit, ActivityRow, NewActivity
 from crm.common import EVERYONE, Author
-from crm.errors import BadValue, CrmError
+from crm.errors import BadValue, CrmError, Imported
 from crm.occurrences import OccurrenceEdit
 from crmsync.errors import UsageError
 from webapp import builtin
@@ -154,6 +154,9 @@ def edit(activity_id: str) -> Any:
     with builtin.reading() as (connection, viewer):
         subject = page.find(connection, viewer, activity_id)
         begun = _begun(connection, viewer, subject)
+    if subject.row.imported:
+        flash(builtin.sentence(Imported(subject.row.imported)), "warning")
+        return redirect(subject.url("detail"))
     return _show(Draft(make_form(begun, None), begun, subject))
 
 

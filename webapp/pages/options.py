@@ -73,10 +73,12 @@ def collections() -> str:
     app, who = core(), session.user()
     allowed = settings.allowed_kinds(app, who.user_id)
     kinds = [kind for kind in choosing.SETTING_OF if kind in allowed]
+    shows_calendars = "calendar" in kinds
     return render_template(
         "options/collections.html",
         found=[choosing.choosable(app, who, kind) for kind in kinds],
         nouns=choosing.NOUN,
+        further=choosing.further_calendars(app, who) if shows_calendars else None,
         private=settings.get(app, "private_events", user_id=who.user_id),
         window={n: settings.get(app, n, user_id=who.user_id) for n in WINDOW},
     )
@@ -92,6 +94,18 @@ def choose(kind: str) -> Response:
     if choosing.choose(core(), who, kind, wanted, actor=who.email):
         noun = choosing.NOUN[kind]
         flash(f"Another {noun} is chosen. Look at its preview next.", "success")
+    return redirect(url_for("options.collections"))
+
+
+@pages.post("/collections/further")
+@limited("10 per minute", key=session.user_key)
+def choose_further() -> Response:
+    """Choose the calendars that are only shown in the CRM."""
+    app, who = core(), session.user()
+    check_allowed(app, who, "calendar")
+    wanted = list(dict.fromkeys(request.form.getlist("further")))
+    if choosing.choose_further(app, who, wanted, actor=who.email):
+        flash("Saved. The next synchronisation shows what changes.", "success")
     return redirect(url_for("options.collections"))
 
 
