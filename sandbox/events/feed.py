@@ -187,7 +187,7 @@ def _instances(ctx: Context) -> list[Event]:
     if not params.get("showDeleted"):
         found = [event for event in found if not event.cancelled]
     if window != (None, None):
-        found = [event for event in found if is_within(event, ctx, window)]
+        found = [e for e in found if is_within(e, ctx, window, closed=True)]
     original = params.get("originalStart")
     if original is not None:
         found = [e for e in found if _is_original(e, original, ctx.shelf)]

@@ -91,8 +91,13 @@ def window_of(low: str | None, high: str | None) -> Window:
     return since, until
 
 
-def is_within(event: Event, ctx: Context, window: Window) -> bool:
-    """`timeMin` bounds the end, `timeMax` the start, both exclusive (5.4)."""
+def is_within(
+    event: Event, ctx: Context, window: Window, *, closed: bool = False
+) -> bool:
+    """`timeMin` bounds the end, `timeMax` the start, both exclusive (5.4).
+
+    `closed`: the lower bound is inclusive, as `events.instances` has it.
+    """
     since, until = window
     if event.is_series and not event.cancelled:
         return any(
@@ -104,5 +109,7 @@ def is_within(event: Event, ctx: Context, window: Window) -> bool:
     if until is not None and start >= until:
         return False
     if since is None:
+        return True
+    if closed and end == since:
         return True
     return end > since or (start == end and start >= since)

@@ -60,6 +60,7 @@ class CalendarStory:
     forked: set[str] = field(default_factory=set)
     completed: set[str] = field(default_factory=set)
     invited: set[str] = field(default_factory=set)
+    versions: dict[str, int] = field(default_factory=dict)
     numbers: int = 0
     edits: int = 0
 
@@ -97,7 +98,12 @@ class CalendarStory:
             self.invited.add(values["subject"])
             if side is SideName.GOOGLE:
                 values["answer"] = "needsAction"
-        self._calendar(side).make(values, **notes)
+        elif how % 6 == 4 and side is SideName.GOOGLE:
+            values["imported"] = "the calendar Team"
+            notes = {"organizer": False, "imported": values["imported"]}
+        row = self._calendar(side).make(values, **notes)
+        if values.get("imported"):
+            self.versions[row.remote_id] = row.version
         self.trace.append(("make", side, values, notes))
 
     def _pick(self, side: SideName, index: int) -> Row | None:
@@ -119,6 +125,8 @@ class CalendarStory:
         self.edits += 1
         value = f"{field_name[0]}{self.edits}"
         self._calendar(side).edit(row.remote_id, **{field_name: value})
+        if side is SideName.GOOGLE and row.remote_id in self.versions:
+            self.versions[row.remote_id] = row.version
         self.typed.append(Typed(field_name, value))
         if self._name(row) in self.invited:
             self.forked.add(self._name(row))
@@ -188,6 +196,10 @@ class CalendarStory:
                 for name in EDITED:
                     self._see(name, gone.values.get(name, ""))
         self.deleted[self._name(row)] = side
+        if side is SideName.GOOGLE:
+            self.versions.pop(row.remote_id, None)
+        elif row.values.get("imported"):
+            self.completed.add(self._name(row))  # it goes on in Google
         self._calendar(side).remove(row.remote_id)
         self.trace.append(("remove", side, row.remote_id))
 
@@ -264,6 +276,10 @@ class CalendarStory:
         """No activity is there twice, but for forks; what is history stays so."""
         back = [r for r in self.rows(SideName.CRM) if self._is_done(r)]
         assert not back, f"{back} came back\n{self.told()}"
+        for remote_id, version in self.versions.items():
+            row = self.world.google.rows[remote_id]
+            untouched = not row.gone and row.version == version and not row.key
+            assert untouched, f"{row} was written\n{self.told()}"
         for side in SIDES:
             names = Counter(
                 row.values.get("subject", "").strip("*") for row in self.rows(side)

@@ -184,13 +184,18 @@ def _updates(notifies: bool) -> str:
 
 
 def _items(request: Any, following: Callable[[Any, Wire], Any]) -> Iterator[Wire]:
-    """Yield what all pages hold; one without events may have a next one (5.4)."""
+    """Yield what all pages hold; one without events may have a next one (5.4).
+
+    Raises:
+        ProtocolBroken: they do not end; what is missing must not look deleted.
+    """
     for _ in range(MOST_PAGES):
         page = _wire(request.execute())
         yield from page.get("items") or []
         request = following(request, page)
         if request is None:
             return
+    raise ProtocolBroken("Google's pages of events do not end.")
 
 
 def _wire(found: Any) -> Wire:

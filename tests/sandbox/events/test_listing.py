@@ -411,6 +411,63 @@ def test_instances_of_a_series(anna: Diary) -> None:
     assert error["code"] == 404
 
 
+@pytest.mark.point("C-18")
+def test_instances_come_in_pages_and_without_a_sync_token(
+    anna: Diary, box: SandboxServer
+) -> None:
+    series = anna.insert(weekly())["id"]
+
+    def pages(**more: Any) -> list[dict[str, Any]]:
+        api, found = anna.api, []
+        request = api.instances(calendarId="primary", eventId=series, **more)
+        while request is not None:
+            found.append(request.execute())
+            request = api.instances_next(request, found[-1])
+        return found
+
+    found = pages(maxResults=4)
+
+    assert [len(page["items"]) for page in found] == [4, 4, 2]
+    assert not any("nextSyncToken" in page for page in found)
+    starts = [item["start"]["dateTime"] for page in found for item in page["items"]]
+    assert starts == sorted(starts)
+    box.switch(short_pages=True)
+    try:
+        short = [item["id"] for page in pages() for item in page.get("items", [])]
+    finally:
+        box.switch(short_pages=False)
+    assert short == [item["id"] for page in found for item in page["items"]]
+
+
+@pytest.mark.point("C-18")
+def test_the_span_of_instances_is_closed_below_and_open_above(anna: Diary) -> None:
+    series = anna.insert(weekly())["id"]  # Mondays from nine to ten in Berlin
+
+    def many(**more: Any) -> int:
+        request = anna.api.instances(calendarId="primary", eventId=series, **more)
+        return len(request.execute().get("items", []))
+
+    assert many(timeMin="2026-03-02T09:00:00Z") == 10
+    assert many(timeMin="2026-03-02T09:00:01Z") == 9
+    assert many(timeMax="2026-03-09T08:00:00Z") == 1
+    assert many(timeMax="2026-03-09T08:00:01Z") == 2
+
+
+@pytest.mark.point("C-18")
+def test_a_reader_sees_the_instances_in_anothers_calendar(
+    anna: Diary, ben: Diary, box: SandboxServer
+) -> None:
+    key = box.new_calendar(ben.email, "Team")["id"]
+    made = box.create_event(ben.email, weekly(), calendar=key)["id"]
+
+    def ask() -> Any:
+        return anna.api.instances(calendarId=key, eventId=made).execute
+
+    assert refusal(ask(), LEGACY_ERROR)["code"] == 404
+    box.share_calendar(ben.email, key, anna.email, "reader")
+    assert len(ask()()["items"]) == 10
+
+
 @pytest.mark.point("C-19")
 def test_ten_thousand_events_come_in_five_requests(
     anna: Diary, box: SandboxServer
