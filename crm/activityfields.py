@@ -2,7 +2,9 @@
 
 All are texts. `start` is a date (timeless) or an instant in UTC with seconds;
 `duration` and `alarm` are minutes; `recurrence` are lines of RFC 5545, whose times are
-local to `zone`; `resources` are names, one per line.
+local to `zone`; `resources` are names, one per line. Of an event elsewhere,
+`rooms` are names, and `guest_list` answer, address and name of each guest, one per
+line (`participants.guest_facts`).
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ LIMITS: dict[str, int] = {
     "ticket": 64,
     "lead": 128,
     "resources": 4096,
+    "rooms": 4096,
+    "guest_list": 16_000,
     "participant": 255,
     "address": 254,
     "imported": 300,

@@ -195,9 +195,8 @@ def bury(conn: Connection, ids: Sequence[str], *, by: Author) -> None:
         return
     first = feed.take(conn, len(ids))
     at = by.now()
-    blank = dict.fromkeys(
-        ("subject", "location", "notes", "search_key", "recurrence", "resources"), ""
-    )
+    texts = ("subject", "location", "notes", "search_key", "recurrence", "resources")
+    blank = dict.fromkeys((*texts, "rooms", "guest_list"), "")
     numbers = [{"of": item, "seq": first + place} for place, item in enumerate(ids)]
     conn.execute(
         sa.update(Activity)

@@ -72,6 +72,8 @@ class Activity(Base):
     completed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     imported: Mapped[str] = _field("imported")
+    rooms: Mapped[str] = mapped_column(Text, default="", server_default="")
+    guest_list: Mapped[str] = mapped_column(Text, default="", server_default="")
 
 
 Index(

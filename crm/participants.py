@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -87,6 +87,26 @@ def answered(row: ActivityRow, user_id: str, given: str) -> tuple[Participant, .
         replace(person, answer=given) if person.key == (Kind.USER, user_id) else person
         for person in row.participants
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFact:
+    """What the event elsewhere says of one guest."""
+
+    address: str
+    name: str
+    answer: str
+
+
+def guest_facts(row: ActivityRow) -> dict[str, GuestFact]:
+    """Return what the event says of its guests, by folded address (CAL-6)."""
+    found = {}
+    for line in row.values["guest_list"].splitlines():
+        answer, _, rest = line.partition(" ")
+        address, _, name = rest.partition(" ")
+        if address:
+            found[address_key(address)] = GuestFact(address, name, answer)
+    return found
 
 
 def named(

@@ -122,6 +122,14 @@ def _rule(text: str) -> str:
     return words
 
 
+def _guests(value: str) -> str:
+    lines = []
+    for line in value.splitlines():
+        answer, address, *name = line.split(" ", 2)
+        lines.append(f"{name[0] if name else address}: {_ANSWERS[answer]}")
+    return "\n".join(lines)
+
+
 def _day(text: str) -> str:
     name, nth = _DAYS[text[-2:]], text[:-2]
     return f"the {_NTH[int(nth)]} {name}" if nth else name
@@ -137,5 +145,6 @@ _WRITERS: dict[str, Callable[[str], str]] = {
     "slot": _moment,
     "duration": write_length,
     "recurrence": write_rule,
+    "guest_list": _guests,
     "answer": lambda value: _ANSWERS[value],
 }

@@ -23,6 +23,7 @@ from crmsync.engine.reconcile import (
 )
 from crmsync.records.activities import (
     DECLINED,
+    TOLD,
     Role,
     is_imported,
     note_of,
@@ -33,12 +34,12 @@ from crmsync.records.remote import Base, Link
 from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
 
 _NOT_FOR_GUESTS = frozenset({"visibility", "context", "imported"})
-_ORGANIZERS_OWN = frozenset({"attendees", "answer", "cancelled", "slot"})
+_ORGANIZERS_OWN = frozenset({"attendees", "answer", "cancelled", "slot"}) | TOLD
 """What a guest never writes to the event itself, even where Google allows edits."""
 _DROPPED: Mapping[Role, frozenset[str]] = {
     Role.OWN: frozenset({"answer", "imported"}),
-    Role.SOLO: frozenset({"answer", "attendees", "slot", "imported"}),
-    Role.SEPARATE: frozenset({"answer", "attendees", "imported"}),
+    Role.SOLO: frozenset({"answer", "attendees", "slot", "imported"}) | TOLD,
+    Role.SEPARATE: frozenset({"answer", "attendees", "imported"}) | TOLD,
     Role.INVITED: _NOT_FOR_GUESTS,
     # Members would get events of their own for what nobody here organises.
     Role.IMPORTED: frozenset({"attendees", "visibility", "context"}),
@@ -135,7 +136,12 @@ def _is_edited(facts: Facts, side: SideName, table: FieldTable) -> bool:
     remote = facts.remote(side)
     if remote is None or remote.is_gone:
         return False
-    return not table.are_same(facts.values(side), facts.link.base.of(side))
+    now, was = facts.values(side), facts.link.base.of(side)
+    return not all(
+        table.is_same(name, now.get(name, ""), was.get(name, ""))
+        for name in table.names
+        if name not in TOLD
+    )
 
 
 def _orphaned(facts: Facts, table: FieldTable, item_id: str) -> Item:
@@ -377,7 +383,7 @@ def _is_forking(facts: Facts, table: FieldTable) -> bool:
             name, facts.crm_values.get(name, ""), facts.google_values.get(name, "")
         )
         for name in table.names
-        if name not in {"answer", "attendees"}
+        if name not in {"answer", "attendees"} | TOLD
     )
 
 

@@ -13,6 +13,8 @@ only a mapping. Shapes:
   singles and occurrences. Times in it are local to `zone`, without a `Z`, except UNTIL,
   which is UTC.
 - `attendees`: addresses of the other guests, one per line, folded and sorted.
+- `guest_list`: of each other guest that Google names: answer, address and name with a
+  blank between, one per line, sorted by address; `rooms`: names, one per line.
 - `answer`: the user's own: `needsAction`, `tentative`, `accepted`, `declined`; "" reads
   like `needsAction`.
 - `slot`: of an occurrence that differs from its series: when it would have been, as
@@ -47,6 +49,8 @@ GUEST_FIELDS = frozenset(
     | {"attendees", "cancelled"}
 )
 """What guests see: a write of anything else never notifies them (CAL-20)."""
+TOLD = frozenset({"guest_list", "rooms"})
+"""What is only shown: a change of it is no person's edit of the activity (CAL-6)."""
 
 _TEXT = equivalence.text
 
@@ -87,6 +91,24 @@ FIELDS: tuple[Field, ...] = (
     Field("recurrence", "Repeats", "recurrence", _rule, 4096, is_cut=False),
     Field("zone", "Time zone", "start.timeZone", _start, 64, is_cut=False),
     Field("attendees", "Participants", "attendees", _attendees, 65536, is_cut=False),
+    Field(
+        "guest_list",
+        "Guests' names and answers",
+        "attendees",
+        _TEXT,
+        16_000,
+        is_cut=False,
+        direction=FieldDirection.TO_CRM,
+    ),
+    Field(
+        "rooms",
+        "Rooms",
+        "attendees[resource]",
+        _TEXT,
+        4096,
+        is_cut=False,
+        direction=FieldDirection.TO_CRM,
+    ),
     Field("answer", "Answer", "attendees[self]", _answer, 16, is_cut=False),
     Field("cancelled", "Cancelled", "status", _start, 8, is_cut=False),
     Field("slot", "Original start", "originalStartTime", _start, 20, is_cut=False),

@@ -36,6 +36,8 @@ def test_every_field_is_read_as_it_was_written(conn: Connection) -> None:
         "ticket": "T-1",
         "lead": "Byron, Ada",
         "resources": "Beamer\nCar",
+        "rooms": "Room 7",
+        "guest_list": "accepted jo@x.example Jo",
     }
     people = (member("U2"), other("Guest@Mail.Example", "A guest"))
 

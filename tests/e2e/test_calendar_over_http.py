@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crm import participants
 from crm.activityrows import ActivityRow
 from tests.sandbox.harness import SandboxServer
 from tests.support.office import Office, at, slot
@@ -440,6 +441,37 @@ def test_every_synchronising_guest_gets_an_activity_of_their_own(
     assert office.agenda(CARL) == []
     listed = {p.address for p in anna.participants} | {p.ref for p in anna.participants}
     assert CUSTOMER in listed
+
+
+@pytest.mark.rule("CAL-6", "CAL-18", "ENG-1")
+def test_guests_answers_and_rooms_are_shown_and_follow_the_event(
+    office: Office,
+) -> None:
+    anna = office.hire(ANNA)
+    office.box.account(CARL)
+    event = office.invite(
+        ANNA,
+        attendees=[
+            {"email": CARL, "displayName": "Carl Customer"},
+            {"email": "room@shop.example", "displayName": "Aula", "resource": True},
+        ],
+    )
+    office.cycle(anna)
+    office.box.forget_notifications()
+    assert one(office.agenda(ANNA)).values["rooms"] == "Aula"
+
+    office.box.answer_event(CARL, event["id"], "accepted")
+    office.settle()
+
+    row = one(office.agenda(ANNA))
+    fact = participants.guest_facts(row)[CARL]
+    assert (fact.name, fact.answer) == ("Carl Customer", "accepted")
+    assert len([p for p in row.participants if p.is_guest]) == 1
+    report = office.cycle(anna)
+    assert report["counts"]["crm"]["updated"] == 0
+    assert [
+        mail["recipient"] for mail in office.mails() if mail["kind"] == "update"
+    ] == []
 
 
 @pytest.mark.rule("CAL-7")

@@ -24,8 +24,10 @@ from crm.activityrows import (
 from crm.common import Author
 from crm.occurrences import OccurrenceEdit
 from crmsync.services import settings
+from crmsync.storage import people
 from tests.support.memory_state import VirtualClock
 from tests.web.browsing import PHONE, assert_accessible, assert_fits
+from tests.web.scenes import add_contact
 from tests.web.site import ANNA, BEN, Site, Visitor
 from tests.web.test_layout import Opener
 
@@ -960,3 +962,33 @@ def test_an_import_is_completed_and_deleted_like_any_other(site: Site) -> None:
     assert "can only be changed there" in refused.text
     assert read(site, done.id).completed_at is not None
     assert read(site, series.id).deleted
+
+
+@pytest.mark.rule("CAL-6", "CAL-18")
+def test_participants_show_guests_of_the_event_with_answers_and_its_rooms(
+    site: Site,
+) -> None:
+    user = people.user_by_email(site.app.database, ANNA)
+    contact = add_contact(site, first="Jo", last="Doe", email="jo@x.example")
+    me = site.app.crm.ensure_user(user.email, user.name)
+    values = {
+        "type": "meeting",
+        "start": "2026-12-01T09:00:00Z",
+        "rooms": "Aula",
+        "guest_list": "accepted jo@x.example\ntentative al@y.example Al Bee",
+    }
+    guests = (
+        Participant(Kind.CONTACT, contact, address="jo@x.example", is_guest=True),
+        Participant(Kind.OTHER, "al@y.example", address="al@y.example", is_guest=True),
+    )
+    with site.app.database.write() as connection:
+        made = activities.create(
+            connection, values, leader=me, participants=guests, by=Author(me)
+        )
+
+    page = site.visitor(ANNA).get(f"/activities/{made.id}/participants").text
+
+    assert f'href="/contacts/{contact}"' in page
+    assert "Al Bee" in page
+    for words in ("Accepted", "Perhaps", "Aula", "Rooms of the event"):
+        assert words in page, words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from crm.activityfields import DECLINED, TODO
 from crm.activityrows import ActivityRow, Kind, Participant
 from crm.common import EVERYONE, Author
 from crm.errors import BadValue, VersionMismatch
+from crm.folding import address_key
 from crm.occurrences import OccurrenceEdit
 from crm.rows import ContactRow
 from webapp import builtin, session
@@ -159,7 +161,7 @@ def show_participants(activity_id: str, problem: str = "") -> Any:
         people = subject.row.participants
         ids = [p.ref for p in people if p.kind is Kind.CONTACT]
         known = {
-            row.id: full_name(row)
+            row.id: row
             for row in contacts.read(connection, ids, viewer=viewer)
             if not row.deleted
         }
@@ -172,13 +174,45 @@ def show_participants(activity_id: str, problem: str = "") -> Any:
             (p for p in people if p.kind is Kind.USER),
             key=lambda p: (p.ref != subject.row.leader, shared["names"].get(p.ref, "")),
         ),
-        contacts=[(p, known.get(p.ref, "")) for p in people if p.kind is Kind.CONTACT],
-        others=[p for p in people if p.kind in {Kind.OTHER, Kind.LEAD}],
+        contacts=[
+            _guest_contact(p, known.get(p.ref), subject.row)
+            for p in people
+            if p.kind is Kind.CONTACT
+        ],
+        others=[
+            _with_facts(p, (p.address or p.ref,), subject.row)
+            for p in people
+            if p.kind in {Kind.OTHER, Kind.LEAD}
+        ],
         free_users=[u for u in everybody if u.id not in subject.row.user_ids],
         problem=problem,
         typed=request.form,
     )
     return (page, 400) if problem else page
+
+
+def _guest_contact(
+    person: Participant, contact: ContactRow | None, row: ActivityRow
+) -> tuple[Participant, str]:
+    """Return a contact who takes part, and their name if the visitor may see it."""
+    addresses = [person.address]
+    if contact is not None:
+        addresses += [contact.values[name] for name in ("email", "email2", "email3")]
+    name = full_name(contact) if contact is not None else ""
+    return _with_facts(person, addresses, row), name
+
+
+def _with_facts(
+    person: Participant, addresses: Iterable[str], row: ActivityRow
+) -> Participant:
+    """Return a participant with the name and answer that the event tells (CAL-6)."""
+    facts = taking_part.guest_facts(row)
+    for address in filter(None, addresses):
+        fact = facts.get(address_key(address))
+        if fact is not None:
+            named = person.name or fact.name
+            return replace(person, name=named, answer=person.answer or fact.answer)
+    return person
 
 
 @pages.get("/contacts.json")

@@ -22,7 +22,8 @@ from crmsync.records.values import SideName, Values
 
 _STAMP_DIGITS = 12
 _PLAIN = ("subject", "start", "duration", "location", "notes", "recurrence")
-_WRITTEN = (*_PLAIN, "zone")
+_SHOWN = ("guest_list", "rooms")
+_WRITTEN = (*_PLAIN, *_SHOWN, "zone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ class View:
         if row.is_cancelled:
             values = {"slot": row.slot, "cancelled": CANCELLED}
         else:
-            values = {name: row.values[name] for name in _PLAIN} | {
+            values = {name: row.values[name] for name in (*_PLAIN, *_SHOWN)} | {
                 "zone": self._zone(row),
                 "attendees": "\n".join(sorted(self.guests(row))),
                 "answer": self._answer(row),

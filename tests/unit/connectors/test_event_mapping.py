@@ -76,6 +76,8 @@ def test_an_event_is_read_whole() -> None:
         "recurrence": "",
         "zone": "",
         "attendees": "ben@x.example",
+        "guest_list": "declined ben@x.example Ben B",
+        "rooms": "Room 7",
         "answer": "",
         "cancelled": "",
         "slot": "",
@@ -91,8 +93,6 @@ def test_an_event_is_read_whole() -> None:
         "marker": "",
         "uid": "e1@google.com",
         "locked": False,
-        "rooms": ["Room 7"],
-        "names": {"ben@x.example": "Ben B"},
     }
     assert (remote.remote_id, remote.etag) == ("e1", '"1"')
     assert remote.stamp == "2026-11-24T09:00:00.000Z"
@@ -173,7 +173,7 @@ def test_details_that_google_hides_are_no_blanks() -> None:
     cut = read(attendees=GUESTS[:1], attendeesOmitted=True)
 
     assert "subject" in veiled.record["hidden"]
-    assert cut.record["hidden"] == ["attendees"]
+    assert cut.record["hidden"] == ["attendees", "guest_list", "rooms"]
 
 
 @pytest.mark.rule("CAL-21")

@@ -35,7 +35,9 @@ EVENT_FIELDS = (
     "visibility,extendedProperties,iCalUID,locked,privateCopy,guestsCanModify,eventType"
 )
 BUSY = "Busy"
-PRIVATE_FIELDS = frozenset({"subject", "location", "notes", "attendees", "context"})
+PRIVATE_FIELDS = frozenset(
+    {"subject", "location", "notes", "attendees", "context", "guest_list", "rooms"}
+)
 """What `private_events = busy` keeps to itself."""
 
 _SHOWN = {"organizer": False, "guests": 0, "marker": ""}
@@ -186,12 +188,9 @@ def _noted(event: Wire, series: str, reading: Reading) -> dict[str, Any]:
         "uid": str(event.get("iCalUID") or ""),
         "locked": bool(event.get("locked") or event.get("privateCopy")) or not may_edit,
     }
-    rooms = guests.read_rooms(event)
-    names = guests.read_names(event, reading.own)
     hidden = _hidden(event, is_own=is_own)
-    for name, noted in (("rooms", rooms), ("names", names), ("hidden", hidden)):
-        if noted:
-            record[name] = noted
+    if hidden:
+        record["hidden"] = hidden
     if str(event.get("eventType") or "default") != "default":
         record["odd"] = f"Google keeps it as {event['eventType']}: it is left alone."
     return record
@@ -201,7 +200,8 @@ def _hidden(event: Wire, *, is_own: bool) -> list[str]:
     """Name the fields that Google does not show to this user: they are not blank."""
     if not is_own and is_private(event) and not event.get("summary"):
         return sorted(PRIVATE_FIELDS)
-    return ["attendees"] if event.get("attendeesOmitted") else []
+    omitted = ["attendees", "guest_list", "rooms"]
+    return omitted if event.get("attendeesOmitted") else []
 
 
 def _values(
@@ -223,6 +223,8 @@ def _values(
         "recurrence": repeats.lines,
         "zone": zone,
         "attendees": guests.read_guests(event, reading.own),
+        "guest_list": guests.read_list(event, reading.own),
+        "rooms": guests.read_rooms(event),
         "answer": guests.read_answer(event, reading.own),
         "cancelled": "",
         "slot": slot,
@@ -258,8 +260,6 @@ def _veiled(
     values: dict[str, str], record: dict[str, Any], reading: Reading
 ) -> dict[str, str]:
     """Return what is told of a private event: when it is, and nothing else."""
-    record.pop("names", None)
-    record.pop("rooms", None)
     if reading.private_events == "skip":
         record["odd"] = "It is private: private events are left out, as you chose."
         record["odd_in"] = "visibility"

@@ -6,7 +6,7 @@ Another guest's entry is never changed: a list that is written holds it as it wa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crmsync.errors import InvalidRecord
@@ -66,22 +66,44 @@ def read_guests(event: Wire, own: str) -> str:
     return "\n".join(sorted(found - {""}))
 
 
-def read_names(event: Wire, own: str) -> dict[str, str]:
-    """Return what the other guests are called, by address."""
-    return {
-        address(entry): str(entry["displayName"])
-        for entry in others(event, own)
-        if entry.get("displayName")
-    }
+def read_list(event: Wire, own: str) -> str:
+    """Return what Google tells of the other guests: answer, address and name.
+
+    >>> guests = [{"email": "a@x", "responseStatus": "accepted", "displayName": "Al B"}]
+    >>> read_list({"attendees": guests}, "me@x")
+    'accepted a@x Al B'
+    """
+    lines = {address(entry): _line(entry) for entry in others(event, own)}
+    return _whole_lines(lines[key] for key in sorted(lines))
 
 
-def read_rooms(event: Wire) -> list[str]:
-    """Return the names of the rooms (CAL-18)."""
-    return [
-        str(entry.get("displayName") or entry.get("email") or "")
+def _line(entry: Wire) -> str:
+    answer = str(entry.get("responseStatus") or "")
+    name = " ".join(str(entry.get("displayName") or "").split())
+    known = answer if answer in ANSWERS else _UNANSWERED
+    return f"{known} {address(entry)} {name}".strip()
+
+
+def read_rooms(event: Wire) -> str:
+    """Return the names of the rooms (CAL-18), one per line."""
+    names = (
+        " ".join(str(entry.get("displayName") or entry.get("email") or "").split())
         for entry in entries(event)
         if entry.get("resource")
-    ]
+    )
+    return _whole_lines(dict.fromkeys(filter(None, names)))
+
+
+def _whole_lines(lines: Iterable[str], limit: int = 4000) -> str:
+    """Return as many lines as are sensible to show."""
+    found: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line) + 1
+        if size > limit:
+            break
+        found.append(line)
+    return "\n".join(found)
 
 
 def read_answer(event: Wire, own: str) -> str:
