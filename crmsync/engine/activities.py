@@ -6,7 +6,7 @@ of the link, as a narrower table of fields.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -146,8 +146,18 @@ def _is_edited(facts: Facts, side: SideName, table: FieldTable) -> bool:
 
 def _orphaned(facts: Facts, table: FieldTable, item_id: str) -> Item:
     """End the link of an occurrence without series; what was edited is kept (ENG-3)."""
+    again = Steps(restage_crm=True, restage_google=True)
+    item = unlinking(facts, item_id, "series_ended", again)
+    shown = [s for s in SideName if s is SideName.CRM or not facts.is_out(s)]
+    return replace(item, changes=_lost(facts, table, shown))
+
+
+def _lost(
+    facts: Facts, table: FieldTable, sides: Iterable[SideName]
+) -> tuple[FieldChange, ...]:
+    """Return what was edited on sides whose record goes, so that history keeps it."""
     lost: list[FieldChange] = []
-    for side in SideName:
+    for side in sides:
         if not _is_edited(facts, side, table):
             continue
         base, now = facts.link.base.of(side), facts.values(side)
@@ -160,9 +170,7 @@ def _orphaned(facts: Facts, table: FieldTable, item_id: str) -> Item:
                     name, crm, "", google, "", lost=value, lost_side=side
                 )
                 lost.append(change)
-    again = Steps(restage_crm=True, restage_google=True)
-    item = unlinking(facts, item_id, "series_ended", again)
-    return replace(item, changes=tuple(lost))
+    return tuple(lost)
 
 
 def _edit_of_cancelled(facts: Facts, table: FieldTable) -> SideName | None:
@@ -226,6 +234,10 @@ def _left_crm(facts: Facts, role: Role, table: FieldTable, item_id: str) -> Item
 def _left_google(
     facts: Facts, role: Role, table: FieldTable, policy: Policy, item_id: str
 ) -> Item:
+    if not facts.is_gone(SideName.GOOGLE) and not note_of(facts.google, "imported"):
+        # The user's own, and private now: the CRM keeps nothing of it (CAL-21).
+        item = deleting(facts, item_id, "private_in_google", Steps(delete_crm=True))
+        return replace(item, changes=_lost(facts, table, [SideName.CRM]))
     if _is_occurrence(facts):
         return unlinking(facts, item_id, "deleted_in_google", Steps())
     if role.leads and note_of(facts.google, "imported"):

@@ -28,6 +28,8 @@ REASONS = MappingProxyType(
         "left_label": "It was taken out of the label in Google.",
         "deleted_in_crm": "It was deleted in the CRM.",
         "deleted_in_google": "It was deleted in Google.",
+        "private_in_google": "The event is private now, and private events are left "
+        "out, as you chose in Options.",
         "gone_on_both": "It is gone on both sides.",
         "label_restored": "The label was missing in Google and was made again.",
         "company_edited": "The company was edited in Google. It stays there; "

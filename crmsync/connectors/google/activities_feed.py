@@ -17,11 +17,7 @@ import orjson
 from crmsync.connectors.google.activities_series import Look, Masters, series_id
 from crmsync.connectors.google.activities_singles import Span, singles
 from crmsync.connectors.google.events import LIST_FIELDS, PAGE_SIZE, TYPES, EventsApi
-from crmsync.connectors.google.mapping.activities import (
-    Reading,
-    event_to_remote,
-    is_left_out,
-)
+from crmsync.connectors.google.mapping.activities import Reading, event_to_remote
 from crmsync.connectors.google.mapping.singles import left, single
 from crmsync.connectors.google.mapping.when import read_when, stamp
 from crmsync.connectors.google.multipart import Wire
@@ -286,18 +282,13 @@ class Feed:
         return (
             *self._whole(events),
             *(left(event) for event in parted),
-            *(
-                single(event, self._reading)
-                for event in ones
-                if not is_left_out(event, self._reading)
-            ),
+            *(single(event, self._reading) for event in ones),
         )
 
     def _records(self, events: list[Wire]) -> tuple[Remote, ...]:
         return tuple(
             event_to_remote(event, self._reading)
             for event in self._masters.completed(events)
-            if not is_left_out(event, self._reading)
         )
 
 

@@ -11,11 +11,7 @@ from datetime import datetime
 from itertools import islice
 
 from crmsync.connectors.google.events import PAGE_SIZE, EventsApi
-from crmsync.connectors.google.mapping.activities import (
-    Reading,
-    event_to_remote,
-    is_left_out,
-)
+from crmsync.connectors.google.mapping.activities import Reading, event_to_remote
 from crmsync.connectors.google.mapping.singles import single
 from crmsync.connectors.google.mapping.when import stamp
 from crmsync.connectors.google.multipart import Wire
@@ -44,7 +40,7 @@ def singles(
         return ()  # it was deleted just now; the next read tells
     if len(found) > MOST:
         return (_told(series, reading),)
-    return tuple(single(e, reading) for e in found if not is_left_out(e, reading))
+    return tuple(single(event, reading) for event in found)
 
 
 def _told(series: Wire, reading: Reading) -> Remote:

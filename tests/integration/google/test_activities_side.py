@@ -232,10 +232,15 @@ def test_private_events_may_be_left_out(desk: Desk) -> None:
 
     found, cursor = desk.read()
 
-    assert found.keys() == {public}
-    assert desk.fetched(private).record["odd"]
+    assert {n: r.is_selected for n, r in found.items()} == {
+        public: True,
+        private: False,
+    }
+    assert not desk.fetched(private).is_selected
     desk.planner.agenda.change(public, visibility="private")
-    assert desk.read(cursor)[0] == {}
+    turned = desk.read(cursor)[0][public]
+    assert not turned.is_selected
+    assert turned.values["subject"] == "Busy"
 
 
 def test_many_events_are_fetched_in_batches_whatever_the_order_of_answers(

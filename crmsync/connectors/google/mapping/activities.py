@@ -167,6 +167,7 @@ def _read(wire: Wire, reading: Reading) -> Remote:
     return Remote(
         side=SideName.GOOGLE,
         remote_id=remote_id,
+        is_selected=not is_left_out(event, reading),
         etag=etag,
         values=values,
         record=record,
@@ -237,7 +238,7 @@ def _values(
         record["odd"] = odd
         record["odd_in"] = "recurrence" if repeats.odd else "start"
     if keeps_to_itself(event, reading):
-        return _veiled(values, record, reading)
+        return _veiled(values)
     return values
 
 
@@ -256,13 +257,8 @@ def _odd(when: When, repeats: Repeats, *, is_lost: bool) -> str:
     return ""
 
 
-def _veiled(
-    values: dict[str, str], record: dict[str, Any], reading: Reading
-) -> dict[str, str]:
+def _veiled(values: dict[str, str]) -> dict[str, str]:
     """Return what is told of a private event: when it is, and nothing else."""
-    if reading.private_events == "skip":
-        record["odd"] = "It is private: private events are left out, as you chose."
-        record["odd_in"] = "visibility"
     return {**values, **dict.fromkeys(PRIVATE_FIELDS, ""), "subject": BUSY}
 
 
