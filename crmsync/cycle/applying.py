@@ -33,7 +33,7 @@ from crmsync.ports import (
     Side,
     Unit,
 )
-from crmsync.records.activities import Role
+from crmsync.records.activities import Role, note_of
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import SideName
 
@@ -333,9 +333,13 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             unit.done(done)
             if outcome.remote.is_gone or item.clean_reads:
                 unit.stage.append(outcome.remote)
-            if item.clean_reads:
+            if item.clean_reads or item.parent:
                 origin = item.remote_id(side.other)
-                unit.stage += run.state.staged(side.other, [origin]).values()
+                staged = run.state.staged(side.other, [origin]).values()
+                # The link of a completed occurrence ends at once (CAL-14).
+                unit.stage += [
+                    r for r in staged if item.clean_reads or note_of(r, "done")
+                ]
         else:
             error = outcome.error or OutcomeUnknown(
                 "The answer did not say what happened."

@@ -405,7 +405,7 @@ class _Activities(_Page):
         )
         if is_anothers:
             # Who changes one occurrence of another's series gets it as their own.
-            if values.get("cancelled"):
+            if values.get("cancelled") or note_of(remote, "done"):
                 raise Never
             single = Role.SOLO if self.side is SideName.CRM else Role.OWN
             return self.created(remote, {**values, "slot": ""}, role=single.value)

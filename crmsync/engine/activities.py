@@ -28,6 +28,7 @@ from crmsync.records.activities import (
     is_imported,
     note_of,
     role_by,
+    starred,
 )
 from crmsync.records.recurrence import canonical_rule
 from crmsync.records.remote import Base, Link
@@ -197,6 +198,7 @@ def _left(
     facts: Facts, role: Role, table: FieldTable, policy: Policy, item_id: str
 ) -> Reconciled | None:
     crm_out, google_out = facts.is_out(SideName.CRM), facts.is_out(SideName.GOOGLE)
+    crm_out = crm_out or bool(note_of(facts.crm, "done"))
     if crm_out and google_out:
         item = unlinking(facts, item_id, "gone_on_both", Steps())
         return Reconciled(item, facts.link)
@@ -336,12 +338,11 @@ def _new(wanted: Values, shown: Values) -> Values:
 
 def _completed(facts: Facts, role: Role, item_id: str) -> Item:
     """End the link of a completed activity; its event gets asterisks (CAL-14)."""
-    steps = Steps(ignore_google=True)
-    subject = facts.google_values.get("subject", "")
-    if not role.organizes or (subject.startswith("*") and subject.endswith("*")):
+    steps = Steps(ignore_google=True, ignore_crm=_is_occurrence(facts))
+    if not role.organizes:
         return _ending(facts, item_id, "completed", steps=steps)
-    starred = {"subject": f"*{subject}*"}
-    return _ending(facts, item_id, "completed", google=starred, steps=steps)
+    last = {"subject": starred(facts.google_values.get("subject", ""))}
+    return _ending(facts, item_id, "completed", google=last, steps=steps)
 
 
 # ------------------------------------------------------------------ only shown

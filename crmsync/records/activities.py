@@ -232,3 +232,10 @@ def role_by(*, leads: bool, organizes: bool) -> Role:
     if leads:
         return Role.OWN if organizes else Role.INVITED
     return Role.SEPARATE if organizes else Role.COPY
+
+
+def starred(subject: str) -> str:
+    """Return the subject of a completed activity (CAL-14)."""
+    if subject.startswith("*") and subject.endswith("*") and len(subject) > 1:
+        return subject
+    return f"*{subject}*"

@@ -200,7 +200,9 @@ class BuiltinActivities:
                 records = [
                     remote
                     for remote in self._shown(conn, rows)
-                    if remote.is_selected and not remote.is_gone
+                    if remote.is_selected
+                    and not remote.is_gone
+                    and not remote.record["done"]
                 ]
             is_last = len(part) < _PAGE
             yield Page(tuple(records), cursor if is_last else None)
@@ -356,7 +358,9 @@ class BuiltinActivities:
         ready = [
             self._whole(conn, by_id[edit.remote_id], edit)
             for edit in edits
-            if edit.remote_id in seen and is_as_seen(seen[edit.remote_id], edit)
+            if edit.remote_id in seen
+            and by_id[edit.remote_id].completed_at is None
+            and is_as_seen(seen[edit.remote_id], edit)
         ]
         # Google tells of each occurrence by itself: none is carried along here.
         done = activities.update_many(conn, ready, carries=False, by=self._author())

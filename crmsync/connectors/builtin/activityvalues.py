@@ -16,7 +16,7 @@ from crm.activityfields import CALENDAR_TYPES, PERSONAL
 from crm.activityrows import ActivityRow, Kind, Participant, other
 from crm.folding import address_key
 from crm.rows import ContactRow
-from crmsync.records.activities import CANCELLED, FIELDS, PRIVATE, is_timeless
+from crmsync.records.activities import CANCELLED, FIELDS, PRIVATE, is_timeless, starred
 from crmsync.records.remote import Remote
 from crmsync.records.values import SideName, Values
 
@@ -106,7 +106,7 @@ class View:
     def remote(self, row: ActivityRow) -> Remote:
         """Return an activity as the cycle sees it."""
         is_done = row.completed_at is not None
-        is_gone = row.deleted or is_done
+        is_gone = row.deleted or (is_done and not self._goes_on(row))
         takes_part = self._me in row.user_ids
         return Remote(
             SideName.CRM,
@@ -119,6 +119,20 @@ class View:
             is_gone=is_gone,
             stamp=str(row.version).zfill(_STAMP_DIGITS),
             modified_at=row.modified_at,
+        )
+
+    def _goes_on(self, row: ActivityRow) -> bool:
+        """Whether it is one occurrence of a series that goes on.
+
+        Google shows it with its series, so there is something to put asterisks around
+        even if it was never linked on its own (CAL-14).
+        """
+        series = self._names.series.get(row.parent_id or "")
+        return (
+            series is not None
+            and not series.deleted
+            and series.completed_at is None
+            and not row.is_cancelled
         )
 
     def _notes(self, row: ActivityRow, *, is_done: bool) -> dict[str, object]:
@@ -152,6 +166,8 @@ class View:
                 "context": section(row, self._names),
                 "imported": row.imported,
             }
+            if row.completed_at is not None:
+                values["subject"] = starred(values["subject"])
         return {n: values[n] for n in self._options.fields if values.get(n)}
 
     def _zone(self, row: ActivityRow) -> str:

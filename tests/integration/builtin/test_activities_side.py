@@ -431,7 +431,9 @@ def test_a_deleted_series_takes_its_occurrences_along(bench: ActivityBench) -> N
 
 
 @pytest.mark.rule("CAL-14", "CAL-17")
-def test_a_completed_occurrence_says_which_one_it_is(bench: ActivityBench) -> None:
+def test_a_completed_occurrence_of_a_series_that_goes_on_is_shown_once_more(
+    bench: ActivityBench,
+) -> None:
     series = bench.put(weekly())
     reader = Reader(bench)
     reader.read()
@@ -440,9 +442,15 @@ def test_a_completed_occurrence_says_which_one_it_is(bench: ActivityBench) -> No
 
     (remote,) = reader.read()
 
-    assert remote.is_gone
+    # Google shows it with its series: there is something to put asterisks around.
+    assert not remote.is_gone
     assert remote.record["done"]
+    assert remote.values["subject"].startswith("*")
     assert (remote.record["series"], remote.record["slot"]) == (series, SLOT)
+    assert [shown.remote_id for shown in Reader(bench).read()] == [series]
+    with bench.database.write() as conn:
+        completion.complete(conn, [series])
+    assert all(shown.is_gone for shown in reader.read())
 
 
 # ------------------------------------------------------------------ the window
