@@ -46,7 +46,7 @@ simulate: $(STAMP) ## The seeded simulation: make simulate N=100000
 	$(BIN)/python -m tests.support.calendar_story $$(( $(N) / 4 ))
 
 bench: $(STAMP) ## Requests, time and memory, as ratios; rewrites docs/benchmarks.md
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 chaos: $(STAMP) ## Kill real processes at production timings: make chaos KILLS=20
 	$(BIN)/python -m tests.support.chaos $(KILLS)

@@ -20,6 +20,7 @@ from crmsync.bootstrap import build
 from crmsync.config import load_config
 from crmsync.services.syncing import Order, run_kinds
 from crmsync.storage import people
+from crmsync.storage.people import User
 from tests.sandbox.harness import SandboxServer
 from tests.support.product import CLIENT, Product
 
@@ -46,8 +47,10 @@ class Cycle:
 class Installation:
     """A prepared installation: copied for each run, so that each run is the first."""
 
+    kind = "contacts"
+
     def __init__(self, folder: Path, count: int, *, in_google: bool) -> None:
-        """Put `count` people into Google, or into the CRM, and authorise."""
+        """Put `count` records into Google, or into the CRM, and authorise."""
         self.folder = folder
         self.made = folder / "made"
         self.at_work = folder / "work"
@@ -57,14 +60,22 @@ class Installation:
             product = Product(self.made, box.url)
             user = product.add_user(ANNA)
             if in_google:
-                box.load(ANNA, book(count), "Infor CRM")
+                self.fill_google(box, count)
             else:
-                path = folder / "people.vcf"
-                path.write_text(book(count), encoding="utf-8", newline="")
-                product.load_crm(path, user)
+                self.fill_crm(product, user, count)
             product.connect(user)
             self.variables = dict(product.variables)
             product.close()
+
+    def fill_google(self, box: SandboxServer, count: int) -> None:
+        """Put records into Google."""
+        box.load(ANNA, book(count), "Infor CRM")
+
+    def fill_crm(self, product: Product, user: User, count: int) -> None:
+        """Put records into the CRM."""
+        path = self.folder / "people.vcf"
+        path.write_text(book(count), encoding="utf-8", newline="")
+        product.load_crm(path, user)
 
     @contextmanager
     def fresh(self) -> Iterator[SandboxServer]:
@@ -93,7 +104,7 @@ class Installation:
             user = people.user_by_email(app.database, ANNA)
             for _ in range(2):
                 start = time.perf_counter()
-                run_kinds(app, user, ["contacts"], Order())
+                run_kinds(app, user, [self.kind], Order())
                 wall = time.perf_counter() - start
         finally:
             app.close()
@@ -104,7 +115,7 @@ class Installation:
         sandbox = psutil.Process(box.pid)
         before = sandbox.cpu_times()
         cost = run(
-            [str(Path(sys.executable).parent / "crm-sync"), *_COMMAND],
+            [str(Path(sys.executable).parent / "crm-sync"), *_command(self.kind)],
             {
                 **{n.upper(): v for n, v in _places(self.at_work).items()},
                 "GOOGLE_ROOT_URL": box.url,
@@ -129,4 +140,5 @@ def _places(folder: Path) -> dict[str, str]:
     }
 
 
-_COMMAND = ("sync", "run", "--user", ANNA, "--kind", "contacts", "--accept", "--json")
+def _command(kind: str) -> tuple[str, ...]:
+    return ("sync", "run", "--user", ANNA, "--kind", kind, "--accept", "--json")

@@ -9,7 +9,6 @@ from pathlib import Path
 from benchmarks.runs import PAIRS
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-_BEGIN, _END = "<!-- measured -->", "<!-- /measured -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,9 @@ def print_one(figure: Figure) -> None:
     print(f"{what:76} {ratio:>6} {most:>7} {verdict}", flush=True)
 
 
-def keep(figures: Sequence[Figure]) -> None:
-    """Put the figures into the page."""
+def keep(figures: Sequence[Figure], table: str) -> None:
+    """Put the figures into one of the page's tables."""
+    begin, end = f"<!-- measured {table} -->", f"<!-- /measured {table} -->"
     rows = [
         f"Medians of {PAIRS} pairs, measured alternately in one run.",
         "",
@@ -54,7 +54,7 @@ def keep(figures: Sequence[Figure]) -> None:
         *(f"| {' | '.join(figure.cells())} |" for figure in figures),
     ]
     text = PAGE.read_text(encoding="utf-8")
-    head, _, rest = text.partition(_BEGIN)
-    _, _, tail = rest.partition(_END)
-    whole = "\n".join([head + _BEGIN, *rows, _END + tail])
+    head, _, rest = text.partition(begin)
+    _, _, tail = rest.partition(end)
+    whole = "\n".join([head + begin, *rows, end + tail])
     PAGE.write_text(whole, encoding="utf-8")
