@@ -320,7 +320,9 @@ def _stay(wired: Any) -> None:
 
 def _import(wired: Any, plan: _Plan) -> None:
     from cli import builtin, demo_agenda
+    from crmsync.services import settings
 
+    settings.put(wired, "time_zone", demo_agenda.ZONE.key, actor="demo")
     files = plan.tables or (demo_table(),)
     for path in files:
         result = builtin.import_file(wired, path, USERS[0][0], GROUP)
