@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, expect
 
 from cli.demo import NEWCOMER, PASSWORD
+from tests.support import pictures
 from tests.support.installation import Installation
 from tests.web.browsing import Desk, chromium
 
@@ -187,6 +188,7 @@ def main() -> int:
             desk = Desk(browser, installation.variables["PUBLIC_URL"])
             Journey(desk, installation, shoot).walk()
             desk.close()
+            pictures.take(browser, installation.variables["PUBLIC_URL"], folder)
         finally:
             installation.end()
     return 0
