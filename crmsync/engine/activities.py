@@ -167,10 +167,7 @@ def _lost(
                 name, value, base.get(name, "")
             ):
                 crm, google = (value, "") if side is SideName.CRM else ("", value)
-                change = FieldChange(
-                    name, crm, "", google, "", lost=value, lost_side=side
-                )
-                lost.append(change)
+                lost.append(FieldChange(name, crm, "", google, "", None, value, side))
     return tuple(lost)
 
 

@@ -111,7 +111,7 @@ def keeps_to_itself(event: Wire, reading: Reading) -> bool:
 
 
 def is_left_out(event: Wire, reading: Reading) -> bool:
-    """Whether an event is nothing to the CRM.
+    """Whether an event is nothing to the CRM, not even if it was linked.
 
     That is a private one, if these are skipped (CAL-21), and in a calendar that is only
     shown one that was made from an activity: the CRM has that already (CAL-23).
