@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from crmsync.engine.fit import cut
-from crmsync.engine.merge import FieldChange, Winner
+from crmsync.engine.merge import FieldChange, Winner, losing
 from crmsync.engine.plan import Action, Item, Steps, direction_of
 from crmsync.engine.policy import MemberEdit, Policy
 from crmsync.engine.reconcile import (
@@ -159,15 +159,8 @@ def _lost(
     """Return what was edited on sides whose record goes, so that history keeps it."""
     lost: list[FieldChange] = []
     for side in sides:
-        if not _is_edited(facts, side, table):
-            continue
-        base, now = facts.link.base.of(side), facts.values(side)
-        for name, value in now.items():
-            if name in table.names and not table.is_same(
-                name, value, base.get(name, "")
-            ):
-                crm, google = (value, "") if side is SideName.CRM else ("", value)
-                lost.append(FieldChange(name, crm, "", google, "", None, value, side))
+        if _is_edited(facts, side, table):
+            lost += losing(table, side, facts.link.base.of(side), facts.values(side))
     return tuple(lost)
 
 

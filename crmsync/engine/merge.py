@@ -369,3 +369,15 @@ def _change(
     return FieldChange(
         name, versions.crm, crm, versions.google, google, winner, lost, lost_side, note
     )
+
+
+def losing(
+    table: FieldTable, side: SideName, base: Values, now: Values
+) -> list[FieldChange]:
+    """Return what a side has edited, as values that lose."""
+    changes = []
+    for name, value in now.items():
+        if name in table.names and not table.is_same(name, value, base.get(name, "")):
+            crm, google = (value, "") if side is SideName.CRM else ("", value)
+            changes.append(FieldChange(name, crm, "", google, "", None, value, side))
+    return changes
