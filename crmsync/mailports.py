@@ -15,6 +15,9 @@ from crmsync.engine.recording import Person, PersonKind
 from crmsync.errors import CrmSyncError
 from crmsync.records.mail import FileKind, Mail
 
+LABEL_GONE = "label_gone"
+"""Code of the error that says that a label is no more: the labels are read again."""
+
 # ------------------------------------------------------------------ the mailbox
 
 

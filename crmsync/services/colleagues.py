@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from crmsync.connectors.google.oauth import is_granted
 from crmsync.engine.policy import Direction
+from crmsync.engine.recording import Circle
 from crmsync.services import settings
 from crmsync.services.app import App
 from crmsync.storage import people, queueing
@@ -60,6 +61,7 @@ class Colleagues:
             if email.casefold() in known
         }
         self._emails = emails
+        self._known = known
         self._addresses = {address.casefold() for address in known}
         self._addresses |= {c.address.casefold() for c in known.values()}
         domains = chosen.get("own_domains").replace(",", " ").split()
@@ -74,6 +76,18 @@ class Colleagues:
         """Return where a CRM user is invited, or "" (CAL-9)."""
         found = self._by_crm_id.get(crm_user_id)
         return found.address if found is not None else self._emails.get(crm_user_id, "")
+
+    def circle(self, user: User, never: frozenset[str]) -> Circle:
+        """Return who belongs to a user and to us when mail is recorded (MAIL-6).
+
+        Args:
+            user: whose mail it is.
+            never: addresses and domains that are never recorded.
+        """
+        mine = self._known.get(user.email.casefold())
+        own = {user.email.casefold()} | ({mine.address.casefold()} if mine else set())
+        others = frozenset(self._addresses - own)
+        return Circle(frozenset(own), others, frozenset(self._domains - {""}), never)
 
     def is_colleague(self, address: str) -> bool:
         """Whether an address is one of ours."""

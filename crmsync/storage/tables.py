@@ -62,6 +62,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
+def json_column() -> Any:
+    """Return the type of a column that holds JSON, on either database."""
+    return _Json
+
+
 def _time(name: str, **options: Any) -> Column[Any]:
     return Column(name, UtcDateTime(), **options)
 

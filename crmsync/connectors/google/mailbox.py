@@ -16,10 +16,7 @@ from crmsync.errors import (
     PermissionMissing,
     ProtocolBroken,
 )
-from crmsync.mailports import Change, Label, Profile, RawMessage
-
-LABEL_GONE = "label_gone"
-"""Code of the error that says that a label is no more: the labels are read again."""
+from crmsync.mailports import LABEL_GONE, Change, Label, Profile, RawMessage
 
 _HIDDEN = frozenset({"DRAFT", "TRASH", "SPAM"})
 
