@@ -15,7 +15,7 @@ from sqlalchemy import Connection, DateTime, TypeDecorator
 from crm.tables import metadata as crm_metadata
 from crmsync.errors import ConfigError
 from crmsync.storage.database import make_database
-from crmsync.storage.tables import metadata as state_metadata
+from crmsync.storage.mailtables import metadata as state_metadata
 
 
 def render_item(kind: str, item: Any, _autogen: AutogenContext) -> str | Literal[False]:

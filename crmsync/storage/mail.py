@@ -56,6 +56,7 @@ class Record:
     rule: str
     runners_up: Sequence[Mapping[str, str]]
     files: int
+    was_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,7 @@ def store(
     with database.write() as connection:
         prove(connection, lease, now)
         _store_message(database, connection, pair_id, message, now)
-        rows = [_record_row(record, pair_id, cycle_id, now) for record in done.records]
-        database.upsert(connection, m.records, rows)
+        _store_records(database, connection, (pair_id, cycle_id), done.records, now)
         items = [codec.item_to_row(pair_id, cycle_id, now, i) for i in done.items]
         database.upsert(connection, t.items, items)
 
@@ -119,6 +119,22 @@ def _store_message(
             for a in message.addresses
         ]
         database.upsert(connection, m.addresses, rows)
+
+
+def _store_records(
+    database: Database,
+    connection: Connection,
+    place: tuple[str, str],
+    records: Sequence[Record],
+    now: datetime,
+) -> None:
+    """Store records; of one that was there before, who made it stays as it is."""
+    new = [_record_row(r, *place, now) for r in records if not r.was_there]
+    database.upsert(connection, m.records, new)
+    known = [_record_row(r, *place, now) for r in records if r.was_there]
+    if known:
+        insert = database.insert(m.records).on_conflict_do_nothing()
+        connection.execute(insert, known)
 
 
 def _record_row(

@@ -6,6 +6,8 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Tabl
 
 from crmsync.storage.tables import UtcDateTime, json_column, metadata
 
+__all__ = ["addresses", "messages", "metadata", "reads", "records", "threads"]
+
 _Id = String(64)
 _Gmail = String(64)
 

@@ -209,6 +209,7 @@ def _record(
             for p in target.runners_up
         ],
         sum(1 for file in new.files if file.digest),
+        was_there=recorded is not None and recorded.was_there,
     )
 
 

@@ -27,12 +27,12 @@ from crmsync import migrations
 from crmsync.bootstrap import build
 from crmsync.config import load_config
 from crmsync.errors import ConfigError
-from crmsync.storage import tables
+from crmsync.storage import mailtables, tables
 from crmsync.storage.cycles import empty_counts
 from crmsync.storage.database import Database, make_database
 from tests.conftest import NewUrl
 
-METADATAS = [tables.metadata, crm.tables.metadata]
+METADATAS = [mailtables.metadata, crm.tables.metadata]
 NOW = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
