@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crmsync.services import settings
+from crmsync.services.checking import check
 from crmsync.storage import people
 from tests.sandbox.harness import SandboxServer
 from tests.support.office import Office, at, slot
@@ -106,6 +107,8 @@ def test_a_colleagues_calendar_is_shown_with_its_series(office: Office) -> None:
     assert report["requests"]["google"] == 2
     assert as_they_are(office.box.events(BEN, calendar=team)) == before
     assert {event["summary"] for event in office.events(ANNA)} == {"Mine"}
+    found = check(office.app)
+    assert found["ok"], found
 
     office.drop(shown["Stand-up"].id, ANNA)
     office.cycle(anna)

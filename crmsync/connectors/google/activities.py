@@ -22,7 +22,6 @@ from crmsync.connectors.google.mapping.activities import (
     SectionMode,
     event_to_remote,
     gone,
-    is_left_out,
 )
 from crmsync.connectors.google.mapping.singles import is_plain, is_split, left, single
 from crmsync.connectors.google.multipart import PARTS, Wire
@@ -184,8 +183,6 @@ class GoogleActivities:
 
     def _fetched(self, event: Wire, masters: Masters) -> Remote:
         """Return an event as the feed shows it."""
-        if is_left_out(event, self._reading) and self._reading.source:
-            return gone(str(event["id"]))
         if is_split(event, self._reading):
             return left(event)
         series = masters.series(series_id(event))

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from crmsync.connectors.google.activities_series import Look, Masters, series_id
-from crmsync.connectors.google.activities_singles import Span, singles
+from crmsync.connectors.google.activities_singles import Span, singles, too_many
 from crmsync.connectors.google.events import LIST_FIELDS, PAGE_SIZE, TYPES, EventsApi
 from crmsync.connectors.google.mapping.activities import Reading, event_to_remote
 from crmsync.connectors.google.mapping.singles import left, single
@@ -61,7 +61,8 @@ class Cursor:
         day: until when the window was read.
         full_at: when the full read began that it goes back to, in seconds.
         params: fingerprint of what is listed and how it is read.
-        split: the series that came in as single activities (CAL-17).
+        split: the series that the CRM can not express (CAL-17).
+        too_many: those of them that take place too often to come in.
     """
 
     token: str
@@ -70,6 +71,7 @@ class Cursor:
     full_at: float
     params: str
     split: tuple[str, ...] = ()
+    too_many: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """Return the cursor as the cycle keeps it."""
@@ -91,6 +93,7 @@ class Cursor:
                 float(whole["full_at"]),
                 str(whole["params"]),
                 tuple(map(str, whole["split"])),
+                tuple(map(str, whole["too_many"])),
             )
             date.fromisoformat(found.day)
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
@@ -129,6 +132,7 @@ class Feed:
         self._sleep = sleep
         self._masters = Masters(look, reading)
         self._split: set[str] = set()
+        self._too_many: set[str] = set()
         digest = hashlib.blake2b(reading.own.encode(), digest_size=4).digest()
         jitter = int.from_bytes(digest) % SPREAD_SECONDS
         self._longest = SOONEST + timedelta(seconds=jitter)
@@ -143,12 +147,13 @@ class Feed:
         """
         now = self._clock.now()
         self._masters = Masters(self._look, self._reading)
-        self._split = set()
+        self._split, self._too_many = set(), set()
         if text is None:
             yield from self._full(now)
         else:
             cursor = self._checked(text, now)
             self._split |= set(cursor.split)
+            self._too_many |= set(cursor.too_many)
             yield from self._rolled_in(cursor, now)
             yield from self._changes(cursor, now)
 
@@ -171,7 +176,7 @@ class Feed:
             token = str(page.get("nextSyncToken") or "")
             events = [e for e in _events(page) if not _is_outside(e, first, end)]
             yield from self._singles(events, Span(first, end))
-            records = self._whole(events)
+            records = self._records(events)
             yield self._page(records, token, now.timestamp(), day)
 
     def _rolled_in(self, cursor: Cursor, now: datetime) -> Iterator[Page]:
@@ -184,7 +189,7 @@ class Feed:
         for page in self._pages(bounds):
             events = _events(page)
             yield from self._singles(events, Span(first, end))
-            yield Page(self._whole(events))
+            yield Page(self._records(events))
 
     def _changes(self, cursor: Cursor, now: datetime) -> Iterator[Page]:
         day = max(date.fromisoformat(cursor.day), now.date())
@@ -199,7 +204,7 @@ class Feed:
                     # Which of its occurrences are gone is told by what is not shown.
                     raise CursorExpired("A series that is read by itself has changed.")
                 yield from self._singles(events, span)
-                records = self._changed(events)
+                records = self._records(events)
                 yield self._page(records, token, cursor.full_at, day)
         except ProtocolBroken as error:
             # Google says 400 in more than one way to a token that it does not want.
@@ -217,6 +222,7 @@ class Feed:
             full_at,
             self._params,
             tuple(sorted(self._split)),
+            tuple(sorted(self._too_many)),
         )
         return Page(records, cursor.to_text())
 
@@ -260,36 +266,32 @@ class Feed:
         self._masters.learn(events)
         for event in events:
             name = str(event.get("id") or "")
-            if self._masters.is_split(name):
-                self._split.add(name)
-                yield Page(singles(self._api, self._reading, event, span))
-
-    def _whole(self, events: list[Wire]) -> tuple[Remote, ...]:
-        """Return a page's records but those that `_singles` shows."""
-        return self._records(
-            [
-                event
-                for event in events
-                if not self._masters.is_split(str(event.get("id") or ""))
-                and not self._masters.is_split(series_id(event))
-            ]
-        )
-
-    def _changed(self, events: list[Wire]) -> tuple[Remote, ...]:
-        """Return a page's records, whether their series is shown by itself or not."""
-        parted = [e for e in events if self._masters.is_split(str(e.get("id") or ""))]
-        ones = [e for e in events if self._masters.is_split(series_id(e))]
-        return (
-            *self._whole(events),
-            *(left(event) for event in parted),
-            *(single(event, self._reading) for event in ones),
-        )
+            if not self._masters.is_split(name) or name in self._too_many:
+                continue
+            self._split.add(name)
+            found = singles(self._api, self._reading, event, span)
+            if found is None:
+                self._too_many.add(name)
+                found = (too_many(event, self._reading),)
+            yield Page(found)
 
     def _records(self, events: list[Wire]) -> tuple[Remote, ...]:
         return tuple(
-            event_to_remote(event, self._reading)
+            remote
             for event in self._masters.completed(events)
+            if (remote := self._record(event)) is not None
         )
+
+    def _record(self, event: Wire) -> Remote | None:
+        """Return what a listing shows of an event, if that is not told elsewhere."""
+        name, series = str(event.get("id") or ""), series_id(event)
+        if self._too_many.intersection((name, series)):
+            return None
+        if self._masters.is_split(name):
+            return left(event)
+        if self._masters.is_split(series):
+            return single(event, self._reading)
+        return event_to_remote(event, self._reading)
 
 
 def _fingerprint(window: Window, reading: Reading) -> str:

@@ -31,19 +31,23 @@ class Span:
 
 def singles(
     api: EventsApi, reading: Reading, series: Wire, span: Span
-) -> tuple[Remote, ...]:
-    """Return the occurrences of a series in a span, as activities by themselves."""
+) -> tuple[Remote, ...] | None:
+    """Return the occurrences of a series in a span, as activities by themselves.
+
+    None: there are too many.
+    """
     bounds = stamp(span.first), stamp(span.end)
     try:
         found = list(islice(api.between(str(series["id"]), *bounds), MOST + 1))
     except NotFound:
         return ()  # it was deleted just now; the next read tells
     if len(found) > MOST:
-        return (_told(series, reading),)
+        return None
     return tuple(single(event, reading) for event in found)
 
 
-def _told(series: Wire, reading: Reading) -> Remote:
+def too_many(series: Wire, reading: Reading) -> Remote:
+    """Return what tells that a series takes place too often to come in."""
     remote = event_to_remote(series, reading)
     why = (
         "It repeats in a way that the CRM cannot express, and takes place more than "

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
+from functools import lru_cache
 
 from crmsync.connectors.google.mapping.when import instant, zone_of
 from crmsync.records.activities import is_timeless
@@ -67,7 +68,13 @@ def read_repeats(lines: object, start: str, zone: str) -> Repeats:
     """
     if not isinstance(lines, list):
         return Repeats(odd="Its recurrence is malformed.") if lines else Repeats()
-    texts = [str(line).strip() for line in lines if str(line).strip()]
+    texts = tuple(str(line).strip() for line in lines if str(line).strip())
+    return _read_lines(texts, start, zone)
+
+
+@lru_cache(maxsize=4096)
+def _read_lines(texts: tuple[str, ...], start: str, zone: str) -> Repeats:
+    """Return what the lines say; a page's series are asked about twice."""
     try:
         return Repeats(_read(texts, _Frame.of(start, zone)))
     except _OddError as error:
