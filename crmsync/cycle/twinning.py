@@ -348,7 +348,8 @@ class _Activities(_Page):
             "next_step": str(note_of(remote, "odd_step"))
             or "Change it there, and it is looked at again.",
         }
-        return replace(self.skipped(item, "odd"), error=error, crm={}, google={})
+        reason = str(note_of(remote, "odd_reason")) or "odd"
+        return replace(self.skipped(item, reason), error=error, crm={}, google={})
 
     def _import(self, remote: Remote, values: Values) -> Item:
         """Show in the CRM what Google only shows; what the CRM has is known by key."""

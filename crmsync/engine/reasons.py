@@ -69,6 +69,7 @@ REASONS = MappingProxyType(
         "Your change is kept here; tell the organiser yourself.",
         "series_ended": "Its series is not synchronised any more.",
         "left_list": "It recurs now, or was moved to another task list.",
+        "calendar_gone": "A calendar that is only shown is gone, or no longer shared.",
         "completed_import": "It was completed in the CRM. In Google it stays as it is.",
         "import_edited": "It comes from a calendar that is only read, and was edited "
         "in the CRM. Google's values are back; the edit is kept here.",

@@ -181,7 +181,9 @@ def note_of(remote: Remote | None, name: str) -> Any:
     synchronises the calendar and has a shared event or will have one, CAL-9, CAL-25),
     `imported` (Google: the event is only shown in the CRM; of a series that is not
     selected, that its occurrences are, CAL-17, CAL-23), `plain` (Google: an occurrence
-    is as its series says, so it is no record of its own).
+    is as its series says, so it is no record of its own), `odd` (Google: why a record
+    is set aside and told; with `odd_reason`, a code of `reasons`, and `odd_step`, what
+    to do, where these are not the usual ones).
     """
     record: Mapping[str, Any] = remote.record if remote is not None else {}
     return record.get(name, "")

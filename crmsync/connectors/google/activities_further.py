@@ -319,5 +319,5 @@ def _missing(item: Further) -> Remote:
         SideName.GOOGLE,
         item.mark,
         values={"subject": item.name},
-        record={"odd": why, "odd_step": step},
+        record={"odd": why, "odd_reason": "calendar_gone", "odd_step": step},
     )

@@ -270,3 +270,21 @@ def test_the_end_of_an_imported_occurrence_gives_the_series_its_own_back(
     assert [row.values.get("slot", "") for row in world.crm.live()] == [""]
     assert all(i.state is ItemState.DONE for i in world.state.cycle_items())
     assert not world.state.links_by(SideName.GOOGLE, [changed.remote_id])
+
+
+@pytest.mark.rule("CAL-23", "HIS-5")
+def test_what_is_set_aside_says_why_and_what_to_do(world: CalendarWorld) -> None:
+    world.google.make(
+        {"subject": "Team"},
+        odd="Google does not show the calendar Team.",
+        odd_reason="calendar_gone",
+        odd_step="Remove it in Options.",
+    )
+
+    world.cycle()
+
+    (item,) = world.state.cycle_items()
+    assert (item.state, item.reason) == (ItemState.SKIPPED, "calendar_gone")
+    assert item.error is not None
+    assert item.error["next_step"] == "Remove it in Options."
+    assert world.crm.live() == []
