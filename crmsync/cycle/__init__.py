@@ -28,8 +28,9 @@ from crmsync.records.values import SideName
 
 __all__ = ["CycleReport", "Run", "run_cycle"]
 
-_ROUNDS = 2
-"""A record that changed while it was written is merged again once (ENG-3)."""
+_ROUNDS = 3
+"""So often a cycle applies a plan: series, then their occurrences and what changed
+while it was written (ENG-3), then what Google tells of those."""
 
 
 def run_cycle(run: Run) -> CycleReport:

@@ -33,7 +33,7 @@ from crmsync.ports import (
     Side,
     Unit,
 )
-from crmsync.records.activities import Role, note_of
+from crmsync.records.activities import TOLD, Role, note_of
 from crmsync.records.remote import Base, Link, Remote, Sent
 from crmsync.records.values import SideName
 
@@ -325,21 +325,22 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
 
     outcomes = call(run, sent, send, target.batch_size)
     unit = Results(run, applied)
+    looked_at = _origins(run, side.other, sent)
     for item in sent:
         outcome = outcomes[item.item_id]
         if outcome.error is None and outcome.remote is not None:
             done, link = _created_link(run, side, item, outcome.remote)
             unit.links.append(link)
             unit.done(done)
-            if outcome.remote.is_gone or item.clean_reads:
+            is_told = any(outcome.remote.values.get(name) for name in TOLD)
+            if outcome.remote.is_gone or item.clean_reads or is_told:
                 unit.stage.append(outcome.remote)
-            if item.clean_reads or item.parent:
-                origin = item.remote_id(side.other)
-                staged = run.state.staged(side.other, [origin]).values()
-                # The link of a completed occurrence ends at once (CAL-14).
-                unit.stage += [
-                    r for r in staged if item.clean_reads or note_of(r, "done")
-                ]
+                # What Google tells of the guests comes into the CRM at once.
+                applied.restaged += is_told
+            origin = looked_at.get(item.remote_id(side.other))
+            # The link of a completed occurrence ends at once (CAL-14).
+            if origin and (item.clean_reads or note_of(origin, "done")):
+                unit.stage.append(origin)
         else:
             error = outcome.error or OutcomeUnknown(
                 "The answer did not say what happened."
@@ -347,6 +348,12 @@ def _create(run: Run, side: SideName, items: Sequence[Item], applied: Applied) -
             unit.failed(item, error)
     run.state.commit(unit.unit())
     stop_on(list(outcomes.values()))
+
+
+def _origins(run: Run, side: SideName, items: Sequence[Item]) -> Mapping[str, Remote]:
+    """Return the staged records that may be looked at once more when they are made."""
+    ids = [item.remote_id(side) for item in items if item.clean_reads or item.parent]
+    return run.state.staged(side, ids) if ids else {}
 
 
 def _new_record(item: Item, side: SideName) -> NewRecord:
