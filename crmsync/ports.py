@@ -306,6 +306,8 @@ class ChoiceKind(StrEnum):
     IGNORE = "ignore"
     ALONE = "alone"
     """Make an event without guests for it: somebody else organises the original."""
+    OVER = "over"
+    """Leave this event for its successor (CAL-25)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,6 +473,10 @@ class SyncState(Protocol):
 
     def children(self, crm_ids: Sequence[str]) -> Sequence[Link]:
         """Return the links of occurrences whose series is one of these."""
+        ...
+
+    def turned(self, after: str, limit: int) -> Sequence[Link]:
+        """Return links whose event is to be left for its successor, by link id."""
         ...
 
     def elsewhere(self, crm_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:

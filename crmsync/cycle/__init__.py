@@ -13,6 +13,7 @@ from crmsync.cycle.planning import Plan, emptied_side, plan_links
 from crmsync.cycle.reading import read_side
 from crmsync.cycle.run import Progress, Run, SliceOver
 from crmsync.cycle.settling import settle, wait_for_creates
+from crmsync.cycle.turning import plan_turned
 from crmsync.engine.guard import Allowance, objection
 from crmsync.engine.report import Carried, CycleReport, CycleState
 from crmsync.errors import (
@@ -168,6 +169,7 @@ def _planned(run: Run, progress: Progress) -> tuple[Plan, str | None]:
     links = run.state.link_count()
     progress.confirms = progress.confirms or links > 0
     plan = Plan()
+    plan_turned(run, plan)
     plan_links(run, progress, plan)
     for side in SideName:
         run.kind.pair(run, side, progress, plan)

@@ -14,6 +14,10 @@ from crmsync.records.values import Values
 _SHARED = frozenset({Role.OWN.value, Role.INVITED.value})
 
 
+_QUIET = frozenset({"completed", "turned_over", "no_member"})
+"""What never makes Google write: asterisks, and events that go over (CAL-25)."""
+
+
 def guests_of(run: Run, item: Item, role: str, *, is_backlog: bool) -> int:
     """Return how many guests Google may tell of one planned item.
 
@@ -29,7 +33,7 @@ def guests_of(run: Run, item: Item, role: str, *, is_backlog: bool) -> int:
         return 0
     if item.action is Action.RESTORE or item.sent_at or item.clean_reads:
         return 0
-    if item.reason == "completed":
+    if item.reason in _QUIET:
         return 0
     is_seen = bool(GUEST_FIELDS.intersection(item.google)) or item.steps.delete_google
     if not (is_new or is_seen):

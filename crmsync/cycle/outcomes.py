@@ -126,7 +126,7 @@ class Results:
                 ignored = PersonsChoice(side, remote_id, ChoiceKind.IGNORE)
                 self.choices.append(ignored)
             if item.steps.restages(side):
-                self._look_again(side, [remote_id])
+                self._look_again(side, [remote_id], quietly=_is_turned(item))
         if item.steps.alone and item.steps.ignore_google:
             alone = PersonsChoice(SideName.CRM, item.crm_id, ChoiceKind.ALONE)
             self.choices.append(alone)
@@ -139,11 +139,15 @@ class Results:
         for side in SideName:
             ids = [link.remote_id(side) for link in children]
             if ids and item.steps.restages(side):
-                self._look_again(side, ids)
+                self._look_again(side, ids, quietly=_is_turned(item))
 
-    def _look_again(self, side: SideName, ids: Sequence[str]) -> None:
+    def _look_again(self, side: SideName, ids: Sequence[str], *, quietly: bool) -> None:
         now = self.run.side(side).fetch(ids).values()
-        alive = [remote for remote in now if not remote.is_gone]
+        alive = [
+            replace(remote, is_backlog=True) if quietly else remote
+            for remote in now
+            if not remote.is_gone
+        ]
         self.stage += alive
         if side is SideName.GOOGLE and not self.run.kind.has_label:
             self.directory += [directory_entry(self.run, remote) for remote in alive]
@@ -204,6 +208,11 @@ class Results:
             postponed=tuple(self.postponed),
             choices=tuple(self.choices),
         )
+
+
+def _is_turned(item: Item) -> bool:
+    """Whether guests know of the record already, by its former event (CAL-25)."""
+    return item.reason == "turned_over"
 
 
 def fail(

@@ -19,7 +19,7 @@ from crmsync.engine.merge import Note
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
 from crmsync.engine.reconcile import NEVER, Facts, Reconciled
 from crmsync.ports import Postponed, Query, Subject, Unit
-from crmsync.records.activities import series_of
+from crmsync.records.activities import Role, series_of
 from crmsync.records.contacts import addresses_of
 from crmsync.records.remote import Link, Remote
 from crmsync.records.values import SideName
@@ -101,12 +101,11 @@ def _plan_page(
     page = [s for s in page if s.link.crm_id not in planned]
     if run.kind.has_label and any(_is_out(subject.google) for subject in page):
         verify_label(run, progress)
-    out = [s.link.google_id for s in page if _is_out(s.crm) and run.kind.has_label]
-    shared = run.state.shared(out) if out else frozenset()
+    shared = _shared(run, [s.link for s in page if _is_out(s.crm)])
     parents = parents_of(run, SideName.CRM, (s.link.parent for s in page))
     for was, subject in zip(page, _confirm(run, page, progress), strict=True):
-        facts = _facts(run, subject)
-        if subject.link.google_id in shared:
+        facts = facts_of(run, subject)
+        if subject.link.link_id in shared:
             facts = replace(facts, is_shared=True)
         if subject.link.parent:
             facts = replace(facts, is_orphan=parents.has_lost(subject.link.parent))
@@ -129,6 +128,18 @@ def _plan_page(
         if result.item is not None:
             plan.add(result.item)
     return draft
+
+
+def _shared(run: Run, links: Sequence[Link]) -> frozenset[str]:
+    """Return those links whose Google record is not the user's alone."""
+    if not links:
+        return frozenset()
+    if run.kind.has_label:
+        found = run.state.shared([link.google_id for link in links])
+        return frozenset(link.link_id for link in links if link.google_id in found)
+    roles = run.state.elsewhere([link.crm_id for link in links])
+    copied = {crm_id for crm_id, known in roles.items() if Role.COPY.value in known}
+    return frozenset(link.link_id for link in links if link.crm_id in copied)
 
 
 def _take(draft: _Draft, was: Subject, subject: Subject, result: Reconciled) -> None:
@@ -284,7 +295,8 @@ def _labelled(remote: Remote | None, progress: Progress) -> Remote | None:
     return replace(remote, is_selected=True)
 
 
-def _facts(run: Run, subject: Subject) -> Facts:
+def facts_of(run: Run, subject: Subject) -> Facts:
+    """Return a link with what both sides show, read with its base."""
     link = subject.link
     crm, google = (_on_our_clock(run, r) for r in (subject.crm, subject.google))
     if link.dormant is SideName.GOOGLE and google is None:

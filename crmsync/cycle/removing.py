@@ -93,6 +93,8 @@ def _deletes(item: Item, side: SideName) -> bool:
 
 def _was_edited(run: Run, item: Item, remote: Remote) -> bool:
     """Whether a record that is to be deleted is no longer as it was planned from."""
+    if not item.seen(remote.side):
+        return False  # it goes whatever it holds
     values = run.values(remote, item.base.of(remote.side))
     is_deleted_anyway = run.policy.delete_from_google is DeleteFromGoogle.ALWAYS
     has_more = run.kind.has_label and bool(remote.extras) and not is_deleted_anyway

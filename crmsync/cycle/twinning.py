@@ -281,6 +281,10 @@ def _alive(crm: Values, google: Values) -> SideName | None:
     return SideName.GOOGLE if crm.get("cancelled") else SideName.CRM
 
 
+_SHARED = frozenset({Role.OWN.value, Role.FORMER.value})
+_COPIED = frozenset({Role.COPY.value})
+
+
 @dataclass(slots=True)
 class _Activities(_Page):
     """One page of unlinked activities: leaders, members, copies, occurrences."""
@@ -378,12 +382,28 @@ class _Activities(_Page):
         leads = bool(note_of(remote, "organizer"))
         if self.side is SideName.GOOGLE:
             return role_by(leads=True, organizes=leads).value
-        is_separate = Role.SEPARATE.value in self.roles.get(remote.remote_id, ())
+        roles = self.roles.get(remote.remote_id, frozenset())
+        is_separate, is_shared = Role.SEPARATE.value in roles, bool(roles & _SHARED)
+        if leads and is_shared and remote.key:
+            raise Never  # made in Google: there its organiser stays (CAL-25)
         if leads:
             return Role.SEPARATE.value if is_separate else Role.OWN.value
-        if note_of(remote, "leader_syncs") and not is_separate:
+        if is_shared or (note_of(remote, "leader_syncs") and not is_separate):
             raise Later  # the leader's event will bring a copy
         return Role.SEPARATE.value
+
+    def created(
+        self,
+        remote: Remote,
+        values: Values,
+        *,
+        role: str = "",
+        parent: Link | None = None,
+    ) -> Item:
+        """Plan a create; guests who had an event of it before are not told (CAL-25)."""
+        item = _Page.created(self, remote, values, role=role, parent=parent)
+        known = self.roles.get(remote.remote_id, frozenset())
+        return replace(item, guests=0) if known & (_SHARED | _COPIED) else item
 
     def _occurrence(self, remote: Remote, values: Values) -> Item:
         parent = self._parent(remote)
@@ -435,7 +455,18 @@ class _Activities(_Page):
             return Role.IMPORTED.value
         leads = bool(note_of(crm, "organizer"))
         organizes = bool(note_of(google, "organizer"))
-        return role_by(leads=leads, organizes=organizes).value
+        role = role_by(leads=leads, organizes=organizes)
+        if crm is None or not organizes:
+            return role.value
+        # Shared or separate is fixed by whoever was first (CAL-25).
+        roles = self.roles.get(crm.remote_id)
+        if roles is None:
+            roles = self.run.state.elsewhere([crm.remote_id]).get(crm.remote_id)
+        if role is Role.OWN and Role.SEPARATE.value in (roles or ()):
+            return Role.SEPARATE.value
+        if role is Role.SEPARATE and Role.OWN.value in (roles or ()):
+            return Role.FORMER.value
+        return role.value
 
     def fields(self, role: str) -> FieldTable:
         return narrowed(self.run.table, Role(role))

@@ -41,6 +41,7 @@ _DROPPED: Mapping[Role, frozenset[str]] = {
     Role.OWN: frozenset({"answer", "imported"}),
     Role.SOLO: frozenset({"answer", "attendees", "slot", "imported"}) | TOLD,
     Role.SEPARATE: frozenset({"answer", "attendees", "imported"}) | TOLD,
+    Role.FORMER: frozenset({"answer", "attendees", "imported"}) | TOLD,
     Role.INVITED: _NOT_FOR_GUESTS,
     # Members would get events of their own for what nobody here organises.
     Role.IMPORTED: frozenset({"attendees", "visibility", "context"}),
@@ -98,6 +99,8 @@ def role_of(facts: Facts) -> Role:
         organizes = bool(note_of(facts.google, "organizer"))
     if (leads, organizes) == (known.leads, known.organizes):
         return known
+    if known is Role.OWN and organizes:
+        return Role.FORMER  # until the new leader's event is there (CAL-25)
     if known is Role.SEPARATE and organizes:
         return known  # fixed at its first write (CAL-25)
     return role_by(leads=leads, organizes=organizes)
@@ -113,7 +116,7 @@ def reconcile_activity(
     facts: Facts, table: FieldTable, policy: Policy, item_id: str
 ) -> Reconciled:
     """Decide about one linked activity; see `reconcile`."""
-    role = role_of(facts)
+    known, role = facts.link.role, role_of(facts)
     facts = replace(facts, link=replace(facts.link, role=role.value))
     fields = narrowed(table, role)
     if role is Role.INVITED and _writes_back(facts, policy, SideName.GOOGLE):
@@ -122,6 +125,8 @@ def reconcile_activity(
         return Reconciled(_orphaned(facts, fields, item_id), facts.link)
     if role is Role.IMPORTED:
         return _reconcile_imported(facts, fields, policy, item_id)
+    if (known, role) == (Role.COPY, Role.INVITED):
+        return _taken_over(facts, policy, item_id)
     left = _left(facts, role, fields, policy, item_id)
     if left is not None:
         return left
@@ -130,6 +135,26 @@ def reconcile_activity(
         return edited
     forced = _edit_of_cancelled(facts, fields)
     return reconcile_fields(facts, fields, policy, item_id, forced=forced)
+
+
+def _taken_over(facts: Facts, policy: Policy, item_id: str) -> Reconciled:
+    """Let a member who leads now make the shared event anew (CAL-25)."""
+    # Until that is done it stays a copy, whatever comes between.
+    facts = replace(facts, link=replace(facts.link, role=Role.COPY.value))
+    if facts.link.parent:
+        return Reconciled(None, facts.link)  # goes with its series
+    is_there = not facts.is_out(SideName.GOOGLE)
+    item = turned_over(facts, item_id, deletes=is_there and policy.writes_google)
+    return Reconciled(item, facts.link)
+
+
+def turned_over(facts: Facts, item_id: str, *, deletes: bool) -> Item:
+    """Return the item that leaves an event for its successor; nobody is told."""
+    steps = Steps(delete_google=deletes, ignore_google=True, restage_crm=True)
+    item = unlinking(facts, item_id, "turned_over", steps)
+    if facts.google is None:
+        item = replace(item, google_seen={})  # of a copy, no field is the user's
+    return replace(item, action=Action.DELETE) if deletes else item
 
 
 def _is_edited(facts: Facts, side: SideName, table: FieldTable) -> bool:
@@ -192,6 +217,10 @@ def _left(
     if crm_out and google_out:
         item = unlinking(facts, item_id, "gone_on_both", Steps())
         return Reconciled(item, facts.link)
+    is_left_only = crm_out and not facts.is_gone(SideName.CRM)
+    if is_left_only and facts.is_shared and role in {Role.OWN, Role.FORMER}:
+        # It is the members' event until the new leader's is there (CAL-25).
+        return Reconciled(None, replace(facts.link, role=Role.FORMER.value))
     if crm_out:
         if not policy.writes_google:
             return dormant(facts, SideName.CRM)

@@ -46,6 +46,8 @@ class Allowance:
 def count(item: Item) -> Totals:
     """Count one item."""
     is_removal = item.action in {Action.DELETE, Action.UNLINK}
+    if item.reason == "turned_over":
+        is_removal = False  # its record stays, with another event
     return Totals(
         removals=int(is_removal),
         blanked=int(not is_removal and _blanks(item)),

@@ -67,6 +67,8 @@ REASONS = MappingProxyType(
         "proposal_unasked": "You changed what somebody else organises. The original "
         "is back, and nobody could be asked: the organiser does not synchronise here. "
         "Your change is kept here; tell the organiser yourself.",
+        "turned_over": "Somebody else organises it now, or everybody has an own event: "
+        "the old event goes, without a word to anybody, and the new one is linked.",
         "series_ended": "Its series is not synchronised any more.",
         "left_list": "It recurs now, or was moved to another task list.",
         "calendar_gone": "A calendar that is only shown is gone, or no longer shared.",

@@ -29,7 +29,8 @@ class Facts:
 
     Attributes:
         name: what people call the record.
-        is_shared: another user's link holds the same Google record (CON-23).
+        is_shared: another user's link holds the same Google record (CON-23), or a copy
+            of the event (CAL-9).
         is_edited_within: of a series that one side deleted: occurrences were edited on
             the other.
         is_orphan: of an occurrence: its series is not linked any more, or is leaving.

@@ -207,8 +207,9 @@ class Role(StrEnum):
     The user leads it in the CRM and organises the event (`own`, or `solo` without
     guests), or leads it and was invited (`invited`, CAL-6), or is a member with an
     event of their own (`separate`, CAL-10) or with a copy of the leader's (`copy`,
-    CAL-9). What is `imported` they lead in the CRM, where it is only shown: nothing of
-    it is ever written to Google (CAL-17, CAL-23).
+    CAL-9), or led it before: their event is the shared one until the new leader's is
+    there (`former`, CAL-25). What is `imported` they lead in the CRM, where it is only
+    shown: nothing of it is ever written to Google (CAL-17, CAL-23).
     """
 
     OWN = "own"
@@ -216,6 +217,7 @@ class Role(StrEnum):
     INVITED = "invited"
     SEPARATE = "separate"
     COPY = "copy"
+    FORMER = "former"
     IMPORTED = "imported"
 
     @property
@@ -226,7 +228,7 @@ class Role(StrEnum):
     @property
     def organizes(self) -> bool:
         """Whether the user organises the event in Google."""
-        return self in {Role.OWN, Role.SOLO, Role.SEPARATE}
+        return self in {Role.OWN, Role.SOLO, Role.SEPARATE, Role.FORMER}
 
 
 def role_by(*, leads: bool, organizes: bool) -> Role:

@@ -36,7 +36,9 @@ class Colleagues:
 
     def __init__(self, app: App) -> None:
         """Read users, connections and directions."""
-        users = [u for u in people.users(app.database) if not u.is_disabled]
+        everybody = people.users(app.database)
+        self._names = {user.email.casefold(): user.name for user in everybody}
+        users = [user for user in everybody if not user.is_disabled]
         connected = {
             connection.user_id: connection
             for connection in people.all_connections(app.database)
@@ -71,6 +73,20 @@ class Colleagues:
         """Whether a CRM user's calendar is synchronised to Google."""
         found = self._by_crm_id.get(crm_user_id)
         return found is not None and found.syncs
+
+    def user_syncs(self, email: str) -> bool:
+        """Whether a user's calendar is synchronised to Google."""
+        found = self._known.get(email.casefold())
+        return found is not None and found.syncs
+
+    def email_of(self, crm_user_id: str) -> str:
+        """Return a CRM user's own address, folded, or ""."""
+        return self._emails.get(crm_user_id, "").casefold()
+
+    def name_of(self, crm_user_id: str) -> str:
+        """Return what a CRM user is called here, else their address, or ""."""
+        email = self.email_of(crm_user_id)
+        return self._names.get(email) or email
 
     def address_of(self, crm_user_id: str) -> str:
         """Return where a CRM user is invited, or "" (CAL-9)."""

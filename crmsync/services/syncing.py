@@ -21,7 +21,7 @@ from crmsync.errors import (
     UsageError,
     describe,
 )
-from crmsync.services import colleagues, pacing, proposing, settings
+from crmsync.services import colleagues, pacing, proposing, settings, turning
 from crmsync.services.app import App
 from crmsync.services.runs import SERVICE_OF, Shape, build_run, held_lease, never
 from crmsync.services.settings_table import KINDS
@@ -307,6 +307,7 @@ def close(
     if pair.kind == "calendar":
         colleagues.wake_guests(app, pair, cycle_id)
         proposing.collect(app, pair)
+        turning.hand_over(app, pair)
     _log_end(history.cycle_row(app.database, cycle_id))
     if report.state is CycleState.PAUSED:
         return cycles.fold_pause(app.database, cycle_id, now)

@@ -343,6 +343,24 @@ class SqlState:
         rows = self._rows_in(statement, t.links.c.parent, crm_ids)
         return [codec.link_from_row(row) for row in rows]
 
+    def turned(self, after: str, limit: int) -> Sequence[Link]:
+        """Return links whose event is to be left for its successor, by link id."""
+        statement = (
+            select(t.links)
+            .join(
+                t.choices,
+                and_(
+                    self._of(t.choices, SideName.GOOGLE),
+                    t.choices.c.remote_id == t.links.c.google_id,
+                    t.choices.c.kind == ChoiceKind.OVER.value,
+                ),
+            )
+            .where(t.links.c.pair_id == self.pair_id, t.links.c.id > after)
+            .order_by(t.links.c.id)
+            .limit(limit)
+        )
+        return [codec.link_from_row(row) for row in self._rows(statement)]
+
     def elsewhere(self, crm_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
         """Return the roles in which other users' links hold CRM records (CAL-25)."""
         mine, other = t.pairs.alias("mine"), t.pairs.alias("other")

@@ -12,6 +12,7 @@ from crmsync.engine.plan import Action, Item, ItemState
 from crmsync.engine.report import Carried
 from crmsync.errors import LeaseLost, LeaseTaken
 from crmsync.ports import (
+    ChoiceKind,
     DirectoryEntry,
     PersonsChoice,
     Postponed,
@@ -416,6 +417,18 @@ class MemoryState:
     def children(self, crm_ids: Sequence[str]) -> Sequence[Link]:
         wanted = set(crm_ids)
         return [link for link in self.tables.links.values() if link.parent in wanted]
+
+    def turned(self, after: str, limit: int) -> Sequence[Link]:
+        found = [
+            link
+            for key, link in sorted(self.tables.links.items())
+            if key > after and self._is_over(link.google_id)
+        ]
+        return found[:limit]
+
+    def _is_over(self, google_id: str) -> bool:
+        choice = self.tables.choices.get((SideName.GOOGLE, google_id))
+        return choice is not None and choice.kind is ChoiceKind.OVER
 
     def elsewhere(self, crm_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
         return {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from crm import activities, completion, participants
 from crm import users as crm_users
-from crm.activityrows import ActivityRow, Kind, Participant
+from crm.activityrows import ActivityEdit, ActivityRow, Kind, Participant
 from crm.common import Author
 from crmsync.services import accounts
 from crmsync.services.app import App
@@ -114,6 +114,17 @@ class Office:
         with self.product.app.database.write() as conn:
             author = Author(self.crm_id(by))
             activities.update(conn, activity_id, changes=changes, by=author)
+
+    def lead(
+        self, activity_id: str, email: str, *, without: tuple[str, ...] = ()
+    ) -> None:
+        """Give an activity a new leader; whoever is left out takes part no more."""
+        gone = {self.crm_id(address) for address in without}
+        row = self.activity(activity_id)
+        kept = tuple(person for person in row.participants if person.ref not in gone)
+        edit = ActivityEdit(activity_id, leader=self.crm_id(email), participants=kept)
+        with self.product.app.database.write() as conn:
+            activities.update_many(conn, [edit], by=Author(self.crm_id(email)))
 
     def answer(self, activity_id: str, email: str, answer: str) -> None:
         me = self.crm_id(email)
