@@ -6,9 +6,10 @@ from crmsync.cycle import twinning
 from crmsync.cycle.kind import Kind
 from crmsync.cycle.pairing import pair_side
 from crmsync.cycle.run import Run
-from crmsync.engine.activities import looked_at, reconcile_activity
+from crmsync.engine.activities import reconcile_activity
 from crmsync.engine.match import match_keys
 from crmsync.engine.reconcile import reconcile
+from crmsync.engine.roles import looked_at
 from crmsync.engine.todos import reconcile_todo
 from crmsync.records import activities, contacts, tasks
 from crmsync.records.remote import Remote

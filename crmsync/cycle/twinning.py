@@ -15,10 +15,11 @@ from crmsync.cycle.notifying import guests_of
 from crmsync.cycle.pairing import key_for
 from crmsync.cycle.planning import Plan
 from crmsync.cycle.run import Progress, Run, pages
-from crmsync.engine.activities import creating, match_key, narrowed, task_match_key
+from crmsync.engine.activities import match_key, task_match_key
 from crmsync.engine.plan import Action, Item, ItemDirection, ItemState
 from crmsync.engine.policy import Conflict
 from crmsync.engine.reconcile import LinkRequest, plan_create, plan_linking
+from crmsync.engine.roles import creating, narrowed
 from crmsync.ports import ChoiceKind, PersonsChoice, Unit
 from crmsync.records.activities import (
     DECLINED,
@@ -293,8 +294,8 @@ class _Activities(_Page):
     parents: Parents = field(default_factory=Parents)
 
     def prepare(self, ids: Sequence[str]) -> None:
-        if self.side is SideName.CRM:
-            self.roles = self.run.state.elsewhere(ids)
+        held = list(ids) if self.side is SideName.CRM else sorted(self.wanted()[0])
+        self.roles = self.run.state.elsewhere(held) if held else {}
         series = (series_of(remote) for remote in self.page)
         self.parents = parents_of(self.run, self.side, series)
 
@@ -459,12 +460,10 @@ class _Activities(_Page):
         if crm is None or not organizes:
             return role.value
         # Shared or separate is fixed by whoever was first (CAL-25).
-        roles = self.roles.get(crm.remote_id)
-        if roles is None:
-            roles = self.run.state.elsewhere([crm.remote_id]).get(crm.remote_id)
-        if role is Role.OWN and Role.SEPARATE.value in (roles or ()):
+        roles = self.roles.get(crm.remote_id, frozenset())
+        if role is Role.OWN and Role.SEPARATE.value in roles:
             return Role.SEPARATE.value
-        if role is Role.SEPARATE and Role.OWN.value in (roles or ()):
+        if role is Role.SEPARATE and Role.OWN.value in roles:
             return Role.FORMER.value
         return role.value
 

@@ -6,7 +6,7 @@ of the link, as a narrower table of fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,7 @@ from crmsync.engine.reconcile import (
     reconcile_fields,
     unlinking,
 )
+from crmsync.engine.roles import narrowed, opened
 from crmsync.records.activities import (
     DECLINED,
     TOLD,
@@ -31,60 +32,8 @@ from crmsync.records.activities import (
     starred,
 )
 from crmsync.records.recurrence import canonical_rule
-from crmsync.records.remote import Base, Link
-from crmsync.records.values import FieldDirection, FieldTable, SideName, Values
-
-_NOT_FOR_GUESTS = frozenset({"visibility", "context", "imported"})
-_ORGANIZERS_OWN = frozenset({"attendees", "answer", "cancelled", "slot"}) | TOLD
-"""What a guest never writes to the event itself, even where Google allows edits."""
-_DROPPED: Mapping[Role, frozenset[str]] = {
-    Role.OWN: frozenset({"answer", "imported"}),
-    Role.SOLO: frozenset({"answer", "attendees", "slot", "imported"}) | TOLD,
-    Role.SEPARATE: frozenset({"answer", "attendees", "imported"}) | TOLD,
-    Role.FORMER: frozenset({"answer", "attendees", "imported"}) | TOLD,
-    Role.INVITED: _NOT_FOR_GUESTS,
-    # Members would get events of their own for what nobody here organises.
-    Role.IMPORTED: frozenset({"attendees", "visibility", "context"}),
-}
-
-
-def narrowed(table: FieldTable, role: Role) -> FieldTable:
-    """Return the fields that a user in this role synchronises, and which way."""
-    if role is Role.COPY:
-        fields = tuple(field for field in table.fields if field.name == "answer")
-    else:
-        dropped = _DROPPED[role]
-        fields = tuple(field for field in table.fields if field.name not in dropped)
-    if role is Role.INVITED:
-        # Only the organiser changes an event; what a guest owns is the answer.
-        fields = tuple(
-            field
-            if field.name == "answer"
-            else replace(field, direction=FieldDirection.TO_CRM)
-            for field in fields
-        )
-    if role is Role.IMPORTED:
-        fields = tuple(replace(f, direction=FieldDirection.TO_CRM) for f in fields)
-    return replace(table, fields=fields)
-
-
-def _opened(table: FieldTable) -> FieldTable:
-    """Return the fields of a guest whom Google lets change the event (CAL-8)."""
-    fields = tuple(
-        field
-        if field.name in _ORGANIZERS_OWN
-        else replace(field, direction=FieldDirection.BOTH)
-        for field in table.fields
-    )
-    return replace(table, fields=fields)
-
-
-def looked_at(link: Link, policy: Policy) -> SideName | None:
-    """Return the side that says whether the user may edit the original (CAL-8)."""
-    if policy.member_edit is not MemberEdit.WRITE_BACK:
-        return None
-    sides = {Role.INVITED.value: SideName.GOOGLE, Role.SEPARATE.value: SideName.CRM}
-    return sides.get(link.role)
+from crmsync.records.remote import Base
+from crmsync.records.values import FieldTable, SideName, Values
 
 
 def role_of(facts: Facts) -> Role:
@@ -120,7 +69,7 @@ def reconcile_activity(
     facts = replace(facts, link=replace(facts.link, role=role.value))
     fields = narrowed(table, role)
     if role is Role.INVITED and _writes_back(facts, policy, SideName.GOOGLE):
-        fields = _opened(fields)
+        fields = opened(fields)
     if facts.is_orphan:
         return Reconciled(_orphaned(facts, fields, item_id), facts.link)
     if role is Role.IMPORTED:
@@ -486,15 +435,6 @@ def _proposed(
     if result.item is None:
         return result
     return replace(result, item=replace(result.item, reason="proposed"))
-
-
-def creating(table: FieldTable, role: Role) -> FieldTable:
-    """Return the fields that a new counterpart gets."""
-    fields = narrowed(table, role)
-    if role not in {Role.INVITED, Role.IMPORTED}:
-        return fields
-    # Whether it is private decides the type of the new activity (CAL-3).
-    return replace(fields, fields=(*fields.fields, table["visibility"]))
 
 
 def match_key(values: Values, table: FieldTable) -> str:

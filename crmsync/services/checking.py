@@ -8,7 +8,7 @@ from typing import Any
 
 from crmsync.cycle import Run
 from crmsync.cycle.kinds import KINDS
-from crmsync.engine.activities import narrowed
+from crmsync.engine.roles import narrowed
 from crmsync.errors import CrmSyncError, describe
 from crmsync.records.activities import DECLINED, Role, end_of, note_of
 from crmsync.records.remote import Link, Remote

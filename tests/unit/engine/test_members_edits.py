@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from crmsync.engine.activities import looked_at, reconcile_activity
+from crmsync.engine.activities import reconcile_activity
 from crmsync.engine.plan import Action
 from crmsync.engine.policy import Direction, MemberEdit, Policy
 from crmsync.engine.reconcile import Facts, Reconciled
+from crmsync.engine.roles import looked_at
 from crmsync.records.activities import FIELDS, Role
 from crmsync.records.remote import Base, Link, Remote
 from crmsync.records.values import FieldTable, SideName
