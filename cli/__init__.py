@@ -17,6 +17,7 @@ _GROUPS = {
     "item": "cli.history:item",
     "inbox": "cli.history:inbox",
     "proposal": "cli.history:proposal",
+    "turn-over": "cli.history:turn_over",
     "settings": "cli.settings:settings",
     "crm": "cli.crm:crm",
     "check": "cli.check:check",

@@ -222,6 +222,8 @@ def inbox(email: str | None, as_json: bool) -> None:
             click.echo(f"\n{entry['email']} has to authorise {entry['service']} again.")
         elif entry["what"] == "proposal":
             _print_proposal(entry)
+        elif entry["what"] == "leader_stopped":
+            _print_stopped(entry)
         else:
             _print_item(entry["item"])
 
@@ -233,6 +235,37 @@ def _print_proposal(entry: dict[str, Any]) -> None:
         field, now, after = change["field"], change["now"], change["after"]
         click.echo(f"  {field}: {now!r} → {after!r}")
     click.echo(f"  crm-sync proposal accept {entry['id']}, or decline")
+
+
+def _print_stopped(entry: dict[str, Any]) -> None:
+    leader = entry["leader"] or "A colleague"
+    click.echo(
+        f"\n{leader} does not synchronise any more; these events stay as they are:"
+    )
+    for found in entry["activities"]:
+        click.echo(f"  {found['id']}  {found['start'][:16]}  {found['name']}")
+    click.echo("  crm-sync turn-over ACTIVITY")
+
+
+@click.command("turn-over")
+@click.argument("activity_id")
+@click.option("--yes", is_flag=True, help="Do it, not only show it.")
+@says_errors
+def turn_over(activity_id: str, yes: bool) -> None:
+    """Convert an activity's events, shared or separate, as its leader now wants."""
+    from crmsync.services import turning
+
+    with app() as wired:
+        wanted = turning.preview(wired, activity_id)
+        for step in wanted.steps:
+            click.echo(f"  {step.user} {step.words}")
+        if not wanted.steps:
+            click.echo("There is nothing to turn over.")
+        elif not yes:
+            click.echo("Nobody gets a mail. Do it with: --yes")
+        else:
+            turning.convert(wired, activity_id, actor=actor())
+            click.echo("Turned over. The next cycle of each calendar does it.")
 
 
 @click.group()

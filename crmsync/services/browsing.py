@@ -13,7 +13,7 @@ from typing import Any
 
 from crmsync.engine.report import CycleState
 from crmsync.errors import UsageError
-from crmsync.services import proposing
+from crmsync.services import proposing, turning
 from crmsync.services.app import App
 from crmsync.services.reporting import item_json, record_id_in
 from crmsync.services.settings_table import KINDS
@@ -338,6 +338,7 @@ def inbox(app: App, viewer: User, *, everybody: bool) -> dict[str, list[Any]]:
         "companies": [told[row.id] for row in rows if row.state != "held"],
         "decided": [told[row.id] for row in rows if row.id in decided],
         "connections": dead,
+        "stopped": turning.stopped(app, user_id),
         "proposals": proposing.waiting(app, user_id),
     }
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from crmsync.engine.merge import FieldChange, Note
 from crmsync.engine.reasons import sentence
 from crmsync.errors import UsageError
-from crmsync.services import proposing
+from crmsync.services import proposing, turning
 from crmsync.services.app import App
 from crmsync.services.telling import cycle_json, iso
 from crmsync.storage import codec, history, itemlist, people
@@ -156,7 +156,19 @@ def inbox(app: App, user: User | None) -> list[dict[str, Any]]:
         )
     found += _reauthorise(app, user_id)
     found += _proposals(app, user_id)
+    found += _stopped(app, user_id)
     return found
+
+
+def _stopped(app: App, user_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": "leader_stopped",
+            "leader": found.leader,
+            "activities": [dict(one) for one in found.activities],
+        }
+        for found in turning.stopped(app, user_id)
+    ]
 
 
 def _proposals(app: App, user_id: str) -> list[dict[str, Any]]:

@@ -61,13 +61,27 @@ def mark(
         database.upsert(connection, t.choices, rows)
 
 
+def _is_marked(links: Any) -> Any:
+    choice = t.choices.c
+    return (
+        select(choice.kind)
+        .where(
+            choice.pair_id == links.c.pair_id,
+            choice.side == SideName.GOOGLE.value,
+            choice.remote_id == links.c.google_id,
+            choice.kind == ChoiceKind.OVER.value,
+        )
+        .exists()
+    )
+
+
 def holders(database: Database, crm_id: str) -> Sequence[Any]:
-    """Return all links of an activity, with their users, by address."""
+    """Return links of an activity, with their users; not what is marked already."""
     statement = (
         select(t.links, t.users.c.email, t.users.c.name, t.pairs.c.user_id)
         .join(t.pairs, t.pairs.c.id == t.links.c.pair_id)
         .join(t.users, t.users.c.id == t.pairs.c.user_id)
-        .where(t.links.c.crm_id == crm_id)
+        .where(t.links.c.crm_id == crm_id, ~_is_marked(t.links))
         .order_by(t.users.c.email)
     )
     with database.read() as connection:
@@ -99,6 +113,7 @@ def copies(database: Database, pair_ids: Sequence[str]) -> Sequence[Any]:
             copy.c.pair_id.in_(pair_ids),
             copy.c.role == Role.COPY.value,
             copy.c.parent == "",
+            ~_is_marked(copy),
         )
         .order_by(copy.c.crm_id)
     )

@@ -162,6 +162,8 @@ RECORDS: dict[str, Record] = {
         )
     },
     "inbox.accept": Record("proposal_id", _proposal),
+    "inbox.turn_over": _ACTIVITY,
+    "inbox.convert": _ACTIVITY,
     "inbox.decline": Record("proposal_id", _proposal),
     "accounts.detail": _ACCOUNT,
     "accounts.edit": _ACCOUNT,

@@ -8,8 +8,9 @@ from typing import Any
 from flask import Blueprint, abort, flash, redirect, render_template, request
 from flask import url_for as to
 
-from crmsync.errors import UsageError
-from crmsync.services import browsing, proposing
+from crmsync.errors import LeaseTaken, UsageError
+from crmsync.services import browsing, proposing, turning
+from crmsync.storage.people import User
 from webapp import builtin, session
 from webapp.wiring import core
 
@@ -35,6 +36,7 @@ def listing() -> Any:
         decided=found["decided"][:_SHOWN],
         connections=found["connections"],
         proposals=found["proposals"][:_SHOWN],
+        stopped=found["stopped"],
         is_all=is_all,
     )
 
@@ -65,3 +67,36 @@ def _decide(proposal_id: str, decision: Callable[..., None], words: str) -> Any:
         flash(words, "success")
     target = session.own_path(request.form.get("next", ""))
     return redirect(target or to("inbox.listing"))
+
+
+@pages.get("/inbox/turn-over/<activity_id>")
+def turn_over(activity_id: str) -> Any:
+    """Show an admin what converting an activity would do (CAL-25)."""
+    _require_admin()
+    try:
+        wanted, problem = turning.preview(core(), activity_id), None
+    except UsageError as error:
+        wanted, problem = None, error
+    return render_template(
+        "history/turnover.html", wanted=wanted, problem=problem, crm_id=activity_id
+    )
+
+
+@pages.post("/inbox/turn-over/<activity_id>")
+def convert(activity_id: str) -> Any:
+    """Turn an activity's events over as the preview told."""
+    viewer = _require_admin()
+    try:
+        turning.convert(core(), activity_id, actor=viewer.email)
+    except (UsageError, LeaseTaken) as error:
+        flash(f"{error.message} {error.next_step}", "warning")
+        return redirect(to("inbox.turn_over", activity_id=activity_id))
+    flash("Turned over. The next synchronisation of each calendar does it.", "success")
+    return redirect(to("inbox.listing"))
+
+
+def _require_admin() -> User:
+    viewer = session.user()
+    if not viewer.is_admin:
+        abort(404)
+    return viewer
