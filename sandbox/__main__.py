@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sandbox.accounts import Account
 from sandbox.app import Sandbox
-from sandbox.load import demo
+from sandbox.load import demo, mail
 from sandbox.load.ical import load_calendar
 from sandbox.load.loader import Report, load_text
 from sandbox.server import Server
@@ -69,10 +69,10 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="[ACCOUNT=]FILE",
-        help="vCard and iCalendar files to put into an account (the first one if "
-        "none is named)",
+        help="vCard, iCalendar, mbox and eml files, or folders of mail, to put into "
+        "an account (the first one if none is named)",
     )
-    add("--label", help="contact group that loaded contacts are put into as well")
+    add("--label", help="contact group or mail label that loaded ones are put into")
     add(
         "--client",
         action="append",
@@ -123,7 +123,13 @@ def prepare(sandbox: Sandbox, options: argparse.Namespace) -> None:
 
 
 def _load(sandbox: Sandbox, account: Account, file: Path, label: str | None) -> None:
-    if file.suffix.lower() == ".ics":
+    if file.is_dir():
+        for one in mail.files(file):
+            _load(sandbox, account, one, label)
+    elif file.suffix.lower() in mail.ENDINGS:
+        data = file.read_bytes()
+        _say(mail.load_mail(sandbox, account.email, data, label), file.name)
+    elif file.suffix.lower() == ".ics":
         _say(load_calendar(sandbox, account.email, file.read_bytes()), file.name)
     else:
         book = sandbox.people.book(account.email)
@@ -139,7 +145,7 @@ def _target(sandbox: Sandbox, text: str) -> tuple[Account, Path]:
 
 def _read(file: Path) -> bytes:
     if file.suffix.lower() != ".vcf":
-        raise ValueError(f"{file.name}: only .vcf and .ics files can be loaded")
+        raise ValueError(f"{file.name}: only .vcf, .ics, .mbox and .eml can be loaded")
     return file.read_bytes()
 
 

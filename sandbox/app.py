@@ -27,6 +27,9 @@ from sandbox.errors import ApiError, invalid, missing_scope, page
 from sandbox.events.routes import Events
 from sandbox.events.state import Env as EventsEnv
 from sandbox.faults import AFTER, Faults, proxy_page, status_error
+from sandbox.gmail.errors import as_gmail
+from sandbox.gmail.routes import Gmail
+from sandbox.gmail.state import Env as GmailEnv
 from sandbox.journal import Entry, Journal
 from sandbox.legacy import as_legacy
 from sandbox.messages import Json, Request, Response, json_response
@@ -45,6 +48,11 @@ from sandbox.tasks.state import Env as TasksEnv
 _SECRET = re.compile(r"((?:access_token|oauth_token|token)=)[^&]*")
 _BATCH = re.compile(r"/batch(?:/([a-z0-9]+/v\d+))?\Z")
 _META = "meta"
+_SHAPES: dict[str, Callable[[ApiError], ApiError]] = {
+    "calendar": as_legacy,
+    "tasks": as_legacy,
+    "gmail": as_gmail,
+}
 
 
 class Sandbox:
@@ -64,11 +72,16 @@ class Sandbox:
             EventsEnv(self.clock, self.store, self.switches, self.accounts)
         )
         self.tasks = Tasks(TasksEnv(self.clock, self.store, self.switches))
+        self.gmail = Gmail(
+            GmailEnv(self.clock, self.store, self.switches, self.accounts),
+            self.oauth.keys.sign,
+        )
         served = (
             ("people", "v1"),
             ("oauth2", "v2"),
             ("calendar", "v3"),
             ("tasks", "v1"),
+            ("gmail", "v1"),
         )
         self.routes = Routes([Api(*names) for names in served])
         self.control = Control(self)
@@ -153,7 +166,7 @@ class Sandbox:
         return page(404, text)
 
     def _handles(self, method_id: str) -> bool:
-        services = (self.people, self.events, self.tasks)
+        services = (self.people, self.events, self.tasks, self.gmail)
         return any(service.handles(method_id) for service in services)
 
     def _is_batch(self, request: Request) -> bool:
@@ -185,7 +198,7 @@ class Sandbox:
         try:
             return self._checked_call(request, api, method, (names, pretty))
         except ApiError as error:
-            refusal = as_legacy(error) if api.is_legacy else error
+            refusal = _SHAPES.get(api.name, _as_it_is)(error)
             return refusal.response(pretty=pretty)
 
     def _checked_call(
@@ -205,8 +218,9 @@ class Sandbox:
         if method.scopes and not scopes & method.scopes:
             raise missing_scope(method.service, method.rpc)
         answer: Any
-        service = self.events if self.events.handles(method.id) else self.tasks
-        if service.handles(method.id):
+        services = (self.events, self.tasks, self.gmail)
+        service = next((s for s in services if s.handles(method.id)), None)
+        if service is not None:
             caller = (token.account, token.project, scopes)
             answer = service.call(method, request, caller, (params, body))
         else:
@@ -239,6 +253,10 @@ class Sandbox:
             selected=shape[1],
         )
         return self.people.call(method, context, frozenset(token.scopes))
+
+
+def _as_it_is(error: ApiError) -> ApiError:
+    return error
 
 
 def _selection(api: Api, method: Method, params: Json) -> Json | None:

@@ -45,8 +45,9 @@ class Api:
         self.doc: Json = orjson.loads(get_static_doc(name, version))
         self.name = name
         self.version = version
-        self.is_legacy = name in ("calendar", "tasks")
-        self.schemas = Schemas(self.doc["schemas"], keeps_nulls=self.is_legacy)
+        self.schemas = Schemas(
+            self.doc["schemas"], keeps_nulls=name in ("calendar", "tasks")
+        )
         self.common: dict[str, Json] = self.doc.get("parameters", {})
         self.methods = [self._method(m) for m in _methods(self.doc)]
 

@@ -13,6 +13,9 @@ from random import SystemRandom
 from typing import Any
 
 from sandbox.errors import HTTP_OF, ApiError, error_info, page
+from sandbox.gmail.errors import NAMED as GMAIL_NAMED
+from sandbox.gmail.errors import as_gmail
+from sandbox.gmail.errors import fault as gmail_fault
 from sandbox.legacy import NAMED, fault_error, is_legacy
 from sandbox.messages import Request, Response
 
@@ -194,7 +197,7 @@ def _checked(rule_id: int, wanted: dict[str, Any]) -> Rule:
 
 def _check_status(action: dict[str, Any]) -> None:
     """One of the two shapes must know the refusal."""
-    if action.get("error") not in NAMED:
+    if action.get("error") not in {*NAMED, *GMAIL_NAMED}:
         try:
             status_error(action)
         except ValueError:
@@ -203,6 +206,8 @@ def _check_status(action: dict[str, Any]) -> None:
 
 def status_error(action: dict[str, Any], path: str = "") -> ApiError:
     """The refusal a status action asks for, by name or by code."""
+    if path.startswith("/gmail/"):
+        return as_gmail(gmail_fault(action) or fault_error(action))
     if is_legacy(path):
         return fault_error(action)
     name = action.get("error")

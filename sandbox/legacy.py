@@ -102,7 +102,7 @@ class LegacyError(ApiError):
 
 
 def is_legacy(path: str) -> bool:
-    return path.startswith(("/calendar/", "/tasks/"))
+    return path.startswith(("/calendar/", "/tasks/", "/gmail/"))
 
 
 def as_legacy(error: ApiError) -> LegacyError:

@@ -19,6 +19,12 @@ _UPPER = re.compile(r"(?<!^)([A-Z])")
 # These are marked output only, yet a write must carry a part of them (contract 4.5).
 _KEPT = {("Person", "metadata")}
 
+# Google's guide writes these in capitals, its document does not; both are taken.
+_ANY_CASE = {
+    ("WatchRequest", "labelFilterAction"),
+    ("WatchRequest", "labelFilterBehavior"),
+}
+
 _ABSENT = object()
 
 
@@ -90,7 +96,10 @@ class Schemas:
 
     def _object(self, spec: Json, name: str) -> Checker:
         known = {
-            prop: (below, self._of(below))
+            prop: (
+                below,
+                self._of(_folded(below) if (name, prop) in _ANY_CASE else below),
+            )
             for prop, below in spec.get("properties", {}).items()
         }
         free = spec.get("additionalProperties")
@@ -135,6 +144,10 @@ def _unknown(prop: str, where: str) -> str:
     return (
         f'Invalid JSON payload received. Unknown name "{prop}"{at}: Cannot find field.'
     )
+
+
+def _folded(spec: Json) -> Json:
+    return {**spec, "enum": [*spec["enum"], *(n.upper() for n in spec["enum"])]}
 
 
 def _scalar(spec: Json) -> Checker:

@@ -93,6 +93,29 @@ class Switches:
     subtasks_per_task: int = 2_000  # 6.2
     task_lists: int = 2_000  # 6.1
     tasks_per_day: int = 50_000  # 6.6: requests of all users; 0 is no limit
+    # --- Gmail: messages, labels, history
+    mail_history_days: float = 7.0  # 2.9: older records are gone, then 404
+    mail_empty_pages: bool = False  # 2.9: every other page of history is empty
+    mail_inline_bytes: int = 100_000  # 2.3: larger texts come by an attachment id
+    attachment_id_seconds: float = 3600.0  # 2.3: short-lived, the time is unknown
+    label_conflict_reason: str = "aborted"  # 2.6; or alreadyExists, duplicate
+    mail_labels: int = 10_000  # 2.6
+    mail_recipients: int = 500  # 2.11
+    mail_sends_per_day: int = 2_000  # 2.11
+    mail_rewrites_message_id: bool = False  # 2.11 [M]
+    # --- Gmail: quotas
+    mail_units_per_minute: int = 6_000  # 2.13: per user
+    old_mail_units: bool = False  # 2.13: a project made before May 2026
+    mail_old_units_per_minute: int = 15_000  # 2.13
+    mail_project_units_per_minute: int = 1_200_000  # 2.13
+    mail_rate_error: str = "403"  # 2.14; or rate (403), 429
+    mail_concurrent_requests: int = 25  # 2.13: also of one batch; 0 is no limit
+    # --- Gmail: push
+    push_limit: bool = True  # 2.10: one a second and user, surplus is dropped
+    push_duplicates: bool = False  # 2.10: messages come twice
+    push_out_of_order: bool = False  # 2.10: a message comes after the next one
+    push_drops: float = 0.0  # 2.10: this part of the messages is lost
+    push_history_id: str = "number"  # 2.10; or string
     # --- OAuth
     consent: str = "page"  # or auto
     oauth_testing: bool = False  # 3.6: refresh tokens live seven days

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,6 +13,7 @@ import orjson
 
 from sandbox.control.hand import Hand
 from sandbox.control.hand_events import EventsHand
+from sandbox.control.hand_mail import MailHand
 from sandbox.control.hand_tasks import TasksHand
 from sandbox.control.panel import Panel
 from sandbox.control.panel_days import DaysPanel
@@ -19,6 +21,7 @@ from sandbox.errors import ApiError, invalid, not_found
 from sandbox.load.ical import load_calendar
 from sandbox.load.icalendar_text import is_icalendar
 from sandbox.load.loader import load_text
+from sandbox.load.mail import load_mail
 from sandbox.messages import Json, Request, Response, json_response
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class Control:
         self._hand = Hand(sandbox)
         self._events = EventsHand(sandbox)
         self._tasks = TasksHand(sandbox)
+        self._mail = MailHand(sandbox)
         self._panel = Panel(sandbox, self._hand)
         self._days = DaysPanel(sandbox, self._events, self._tasks)
         self._table = [
@@ -44,6 +48,7 @@ class Control:
                 *self._by_account(),
                 *self._calendar_table(),
                 *self._tasks_table(),
+                *self._mail_table(),
             ]
         ]
 
@@ -162,6 +167,27 @@ class Control:
             ("DELETE", one_list, hand.delete_list),
         ]
 
+    def _mail_table(self) -> list[tuple[str, str, Action]]:
+        hand = self._mail
+        mail, labels = _ACCOUNT + "/mail", _ACCOUNT + "/labels"
+        one, label = mail + "/(?P<id>[^/]+)", labels + "/(?P<id>[^/]+)"
+        return [
+            ("GET", mail, hand.list),
+            ("POST", mail, hand.deliver),
+            ("GET", one, hand.get),
+            ("DELETE", one, hand.delete),
+            ("POST", one + "/open", hand.open),
+            ("POST", one + "/(?P<what>[a-z]+)", hand.act),
+            ("GET", labels, hand.labels),
+            ("POST", labels, hand.new_label),
+            ("PATCH", label, hand.edit_label),
+            ("DELETE", label, hand.delete_label),
+            ("PUT", _ACCOUNT + "/aliases", hand.set_aliases),
+            ("GET", "/push", lambda _q, _b: hand.pushes()),
+            ("POST", "/push", hand.subscribe),
+            ("DELETE", "/push", lambda _q, _b: hand.unsubscribe()),
+        ]
+
     # ------------------------------------------------------------ actions
 
     def _status(self, _query: dict[str, str], _body: Json) -> Json:
@@ -242,12 +268,16 @@ class Control:
         return {"subtype": subtype}
 
     def _expire(self, _query: dict[str, str], body: Json) -> Json:
-        """Access tokens or sync tokens given out so far end now."""
+        """Access tokens, sync tokens or mail history given out so far end now."""
         if body["what"] == "access":
             count = self._sandbox.oauth.authority.expire_access(body.get("account"))
             return {"tokens": count}
+        if body["what"] == "history":
+            for email in self._emails(body):
+                self._mail.expire_history(email)
+            return {}
         if body["what"] != "sync":
-            raise invalid("what is access or sync")
+            raise invalid("what is access, sync or history")
         desk = self._sandbox.events.desk
         for email in self._emails(body):
             self._sandbox.people.book(email).kill_tokens()
@@ -261,6 +291,7 @@ class Control:
         self._sandbox.people.quotas.reset()
         self._sandbox.events.quotas.reset()
         self._sandbox.tasks.reset_quotas()
+        self._sandbox.gmail.reset_quotas()
 
     def _notifications(self, query: dict[str, str], _body: Json) -> Json:
         """The mails that Google would have sent."""
@@ -284,8 +315,14 @@ class Control:
             self._sandbox.events.desk.settle()
 
     def _load(self, query: dict[str, str], body: Json) -> Json:
-        """VCards into the contacts, iCalendar into the calendar and the tasks."""
+        """VCards into the contacts, iCalendar into the calendar and the tasks.
+
+        Mail, an mbox or a single message, comes as `data` in base64.
+        """
         account = self._account(query["email"])
+        if "data" in body:
+            data = base64.b64decode(body["data"])
+            return load_mail(self._sandbox, account, data, body.get("label")).as_dict()
         text = body["text"]
         if is_icalendar(text):
             return load_calendar(self._sandbox, account, text.encode()).as_dict()

@@ -6,17 +6,15 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from queue import SimpleQueue
 from random import SystemRandom
-from urllib.parse import urlsplit
 
 from sandbox.messages import Json
+from sandbox.outward import post
 from sandbox.switches import Switches
 
 _TRIES = 4
 _RETRIED = (500, 502, 503, 504)
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 _random = SystemRandom()
 
 
@@ -65,7 +63,7 @@ class Pusher:
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(0.1 * 2**attempt)
-            status = _post(message)
+            status = post(message.address, message.headers)
             if status not in _RETRIED:
                 break
         return status
@@ -80,25 +78,3 @@ class Pusher:
         }
         with self._lock:
             self._done.append(entry)
-
-
-def _post(message: Message) -> int:
-    """Send one message without a body; 0 if nobody answers, or it is far away."""
-    parts = urlsplit(message.address)
-    host = parts.hostname or ""
-    if host not in _LOCAL:
-        return 0
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(host, parts.port, timeout=5)
-    path = parts.path or "/"
-    try:
-        connection.request(
-            "POST",
-            f"{path}?{parts.query}" if parts.query else path,
-            headers={**message.headers, "User-Agent": "APIs-Google", "Accept": "*/*"},
-        )
-        return connection.getresponse().status
-    except (OSError, HTTPException):
-        return 0
-    finally:
-        connection.close()

@@ -9,6 +9,7 @@ Everything goes over HTTP; nothing of the sandbox is imported.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -32,8 +33,10 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTACTS = "https://www.googleapis.com/auth/contacts"
 CALENDAR = "https://www.googleapis.com/auth/calendar"
 TASKS = "https://www.googleapis.com/auth/tasks"
+MAIL = "https://www.googleapis.com/auth/gmail.modify"
 CLIENT_ID = "demo.apps.sandbox.example"
 CLIENT_SECRET = "sandbox-client-secret"
+TOPIC = "projects/demo/topics/gmail"
 CALLBACK = "http://127.0.0.1:5000/oauth/callback"
 _READY = re.compile(r"sandbox ready on (http://127\.0\.0\.1:\d+)")
 
@@ -400,6 +403,109 @@ class SandboxServer:
 
     def new_tasklist(self, account: str, title: str) -> Json:
         return self._json("POST", f"/accounts/{account}/tasklists", {"title": title})
+
+    # ------------------------------------------------------------ mail
+
+    def mail(self, account: str, **query: str) -> list[Json]:
+        """Messages, newest first, with the names of their labels.
+
+        `label` (a name), `q`, and `hidden="true"` for spam and trash may be given.
+        """
+        path = f"/accounts/{account}/mail"
+        return list(self.control("GET", path, **query)["messages"])
+
+    def message(self, account: str, message_id: str) -> Json:
+        """One message; `raw` are its bytes."""
+        found = self._json("GET", f"/accounts/{account}/mail/{message_id}")
+        return {**found, "raw": base64.b64decode(found["raw"])}
+
+    def deliver(
+        self,
+        account: str,
+        raw: bytes | str,
+        labels: Iterable[str] = (),
+        *,
+        at: str | float | None = None,
+        thread: str = "",
+        arrives: Iterable[str] = ("INBOX", "UNREAD"),
+    ) -> Json:
+        """A message comes in, its bytes as they are; `labels` are names."""
+        data = raw.encode() if isinstance(raw, str) else raw
+        body = {
+            "raw": base64.b64encode(data).decode(),
+            "labels": list(labels),
+            "at": at,
+            "thread": thread,
+            "arrives": list(arrives),
+        }
+        path = f"/accounts/{account}/mail"
+        return dict(self.control("POST", path, body)["messages"][0])
+
+    def label(self, account: str, message_id: str, name: str) -> Json:
+        """Put a label on a message; a new one is made, with those above it."""
+        return self.act_on_mail(account, message_id, "label", name=name)
+
+    def unlabel(self, account: str, message_id: str, name: str) -> Json:
+        return self.act_on_mail(account, message_id, "unlabel", name=name)
+
+    def act_on_mail(
+        self, account: str, message_id: str, what: str, /, **body: Any
+    ) -> Json:
+        """Label, unlabel (name), trash, untrash, read, unread, spam, archive."""
+        path = f"/accounts/{account}/mail/{message_id}/{what}"
+        return self._json("POST", path, body)
+
+    def delete_mail(self, account: str, message_id: str) -> None:
+        self.control("DELETE", f"/accounts/{account}/mail/{message_id}")
+
+    def open_mail(self, account: str, message_id: str) -> Json:
+        """What an add-on gets for a message that is opened: a token and an id."""
+        return self._json("POST", f"/accounts/{account}/mail/{message_id}/open")
+
+    def mail_labels(self, account: str) -> dict[str, Json]:
+        """Labels by name."""
+        listed = self.control("GET", f"/accounts/{account}/labels")["labels"]
+        return {label["name"]: label for label in listed}
+
+    def new_mail_label(self, account: str, name: str) -> Json:
+        return self._json("POST", f"/accounts/{account}/labels", {"name": name})
+
+    def rename_mail_label(self, account: str, label_id: str, name: str) -> Json:
+        path = f"/accounts/{account}/labels/{label_id}"
+        return self._json("PATCH", path, {"name": name})
+
+    def delete_mail_label(self, account: str, label_id: str) -> None:
+        self.control("DELETE", f"/accounts/{account}/labels/{label_id}")
+
+    def set_aliases(self, account: str, *addresses: str) -> None:
+        """The further addresses that the account may send from."""
+        body = {"aliases": [{"email": address} for address in addresses]}
+        self.control("PUT", f"/accounts/{account}/aliases", body)
+
+    def expire_history(self, account: str) -> None:
+        """Every history id given out so far is too old now."""
+        self.control("POST", "/expire", {"what": "history", "account": account})
+
+    def load_mail(self, account: str, data: bytes, label: str | None = None) -> Json:
+        """An mbox or one message."""
+        body = {"data": base64.b64encode(data).decode(), "label": label}
+        return self._json("POST", f"/accounts/{account}/load", body)
+
+    def push_to(
+        self, endpoint: str, topic: str = TOPIC, *, audience: str = "", email: str = ""
+    ) -> Json:
+        """A topic whose messages are pushed to an endpoint; audience and signer."""
+        body = {"topic": topic, "endpoint": endpoint}
+        return self._json(
+            "POST", "/push", {**body, "audience": audience, "email": email}
+        )
+
+    def pushes(self) -> Json:
+        """Topics, watches and deliveries (what: sent, dropped, lost; status)."""
+        return self._json("GET", "/push")
+
+    def forget_pushes(self) -> None:
+        self.control("DELETE", "/push")
 
     # ------------------------------------------------------------ consent
 

@@ -1,0 +1,1 @@
+"""Gmail API v1: messages, threads, labels, drafts, history, watch and push."""
