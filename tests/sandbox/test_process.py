@@ -118,7 +118,7 @@ def test_it_stops_cleanly_when_told_to() -> None:
     ("options", "sentence"),
     [
         (["--load", "nowhere.vcf"], "nowhere.vcf"),
-        (["--load", "README.md"], "only .vcf and .ics files"),
+        (["--load", "README.md"], "only .vcf, .ics, .mbox and .eml"),
         (["--client", "a", "b", "http://x.example/cb"], "must be https"),
     ],
 )
