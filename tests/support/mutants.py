@@ -31,8 +31,8 @@ CALENDAR: dict[str, tuple[Patch, ...]] = {
     "occurrence_of_a_leaving_series": (
         (
             "cycle/twinning.py",
-            "            if is_leaving(self.run, found[series]):\n",
-            "            if False:\n",
+            "        if parent.link_id in self.parents.leaving:\n",
+            "        if False:\n",
         ),
     ),
     "parted_occurrence_is_unknown": (
@@ -52,8 +52,15 @@ CALENDAR: dict[str, tuple[Patch, ...]] = {
     "completed_comes_back": (
         (
             "engine/activities.py",
-            "    steps = Steps(ignore_google=True)\n    subject",
-            "    steps = Steps()\n    subject",
+            "    steps = Steps(ignore_google=True, ignore_crm=_is_occurrence(facts))\n",
+            "    steps = Steps()\n",
+        ),
+    ),
+    "import_is_like_any_other": (
+        (
+            "engine/activities.py",
+            "    if role is Role.IMPORTED:\n        return _reconcile_imported(",
+            "    if role is Role.COPY and False:\n        return _reconcile_imported(",
         ),
     ),
     "first_cycle_tells": (
