@@ -93,8 +93,8 @@ def addresses(found: list[tuple[str, str]], *names: str) -> list[str]:
     """The addresses of some headers, folded, each once."""
     values = [value for name, value in found if name.lower() in names]
     try:
-        pairs = getaddresses(values, strict=False)
-    except (ValueError, IndexError, TypeError):
+        pairs = getaddresses(values)
+    except (ValueError, IndexError):
         return []
     return list(dict.fromkeys(a.casefold() for _, a in pairs if "@" in a))
 

@@ -56,27 +56,29 @@ class Pusher:
         self._clock = clock
         self._switches = switches
         self._sign = sign
-        self._queue: SimpleQueue[tuple[str, Notice]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[int, str, Notice]] = SimpleQueue()
         self._done: deque[Json] = deque(maxlen=1_000)
         self._last: dict[str, float] = {}
         self._numbers = itertools.count(_random.randrange(10**15, 10**16))
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._round = 0
 
     def put(self, notice: Notice, *, is_first: bool = False) -> None:
         """Publish a notice; surplus ones are dropped (2.10)."""
         now = self._clock.now()
         with self._lock:
-            too_soon = now - self._last.get(notice.account, 0.0) < _SECOND
+            since = now - self._last.get(notice.account, 0.0)
+            is_surplus = self._switches.push_limit and since < _SECOND
             is_lost = _random.random() < self._switches.push_drops
             if not is_first:
-                if (too_soon and self._switches.push_limit) or is_lost:
-                    self._note(notice, "", "dropped" if too_soon else "lost", 0)
+                if is_surplus or is_lost:
+                    self._note(notice, "", "dropped" if is_surplus else "lost", 0)
                     return
                 self._last[notice.account] = now
             key = str(next(self._numbers))
             for _ in range(2 if self._switches.push_duplicates else 1):
-                self._queue.put((key, notice))
+                self._queue.put((self._round, key, notice))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
@@ -87,13 +89,15 @@ class Pusher:
             return list(self._done)
 
     def clear(self) -> None:
+        """Forget what was sent, and what is on its way."""
         with self._lock:
+            self._round += 1
             self._done.clear()
             self._last.clear()
 
     def _work(self) -> None:
         while True:
-            key, notice = self._queue.get()
+            waiting = self._queue.get()
             if self._switches.push_out_of_order:
                 try:
                     later = self._queue.get(timeout=_HELD)
@@ -101,12 +105,14 @@ class Pusher:
                     later = None
                 if later is not None:
                     self._deliver(*later)
-            self._deliver(key, notice)
+            self._deliver(*waiting)
 
-    def _deliver(self, key: str, notice: Notice) -> None:
+    def _deliver(self, round_: int, key: str, notice: Notice) -> None:
         body = self._body(key, notice)
         status = 0
         for attempt in range(_TRIES):
+            if round_ != self._round:
+                return
             if attempt:
                 time.sleep(0.1 * 2**attempt)
             status = post(notice.topic.endpoint, self._headers(notice.topic), body)
