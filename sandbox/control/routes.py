@@ -17,6 +17,7 @@ from sandbox.control.hand_mail import MailHand
 from sandbox.control.hand_tasks import TasksHand
 from sandbox.control.panel import Panel
 from sandbox.control.panel_days import DaysPanel
+from sandbox.control.panel_mail import MailPanel
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.load.ical import load_calendar
 from sandbox.load.icalendar_text import is_icalendar
@@ -41,6 +42,7 @@ class Control:
         self._mail = MailHand(sandbox)
         self._panel = Panel(sandbox, self._hand)
         self._days = DaysPanel(sandbox, self._events, self._tasks)
+        self._letters = MailPanel(self._mail)
         self._table = [
             (method, re.compile("/_sandbox" + path), action)
             for method, path, action in [
@@ -53,9 +55,10 @@ class Control:
         ]
 
     def handle(self, request: Request) -> Response:
-        shown = self._days.handle(request) or self._panel.handle(request)
-        if shown is not None:
-            return shown
+        for panel in (self._days, self._letters, self._panel):
+            shown = panel.handle(request)
+            if shown is not None:
+                return shown
         path = unquote(request.path)
         for method, pattern, action in self._table:
             match = pattern.fullmatch(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import mailbox
+import re
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -79,3 +81,37 @@ def test_a_folder_is_loaded_and_everything_outlives_a_restart(tmp_path: Path) ->
         found = mail.drafts.get(userId="me", id=draft["id"]).execute()
         assert found["message"]["id"] == draft["message"]["id"]
         mail.close()
+
+
+# ---------------------------------------------------------------- the panel
+
+
+@pytest.mark.point("M-13")
+def test_a_person_reads_and_labels_a_message_in_the_panel(
+    anna: Letters, box: SandboxServer
+) -> None:
+    raw = letter("<b>Offer</b>", "Hello <script>there</script>")
+    key = anna.arrives(raw, "Old")
+    root = f"/_sandbox/panel/{quote(anna.email)}/mail"
+
+    def send(**form: str) -> set[str]:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        status, _, _ = box.http("POST", f"{root}/{key}", urlencode(form), kind)
+        assert status == 302
+        return set(box.message(anna.email, key)["labels"])
+
+    _, _, listed = box.http("GET", root)
+    assert "<strong>&lt;b&gt;Offer" in listed.decode()
+    assert f"mail/{key}" in listed.decode()
+    _, _, shown = box.http("GET", f"{root}/{key}")
+    assert "Hello &lt;script&gt;there" in shown.decode()
+    assert re.search("Remove Old", shown.decode())
+
+    assert send(do="label", name="Send To CRM") >= {"Old", "Send To CRM"}
+    assert "Old" not in send(do="unlabel", name="Old")
+    assert "UNREAD" not in send(do="read")
+    assert "TRASH" in send(do="trash")
+    _, _, empty = box.http("GET", root)
+    assert "No message fits" in empty.decode()
+    status, _, _ = box.http("GET", f"{root}/18c")
+    assert status == 404
