@@ -127,8 +127,11 @@ def _load(sandbox: Sandbox, account: Account, file: Path, label: str | None) -> 
         for one in mail.files(file):
             _load(sandbox, account, one, label)
     elif file.suffix.lower() in mail.ENDINGS:
-        data = file.read_bytes()
-        _say(mail.load_mail(sandbox, account.email, data, label), file.name)
+        data, is_single = file.read_bytes(), file.suffix.lower() == ".eml"
+        report = mail.load_mail(
+            sandbox, account.email, data, label, is_single=is_single
+        )
+        _say(report, file.name)
     elif file.suffix.lower() == ".ics":
         _say(load_calendar(sandbox, account.email, file.read_bytes()), file.name)
     else:

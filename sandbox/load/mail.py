@@ -27,20 +27,29 @@ _START = b"From "
 
 
 def load_mail(
-    sandbox: Sandbox, account: str, data: bytes, label: str | None = None
+    sandbox: Sandbox,
+    account: str,
+    data: bytes,
+    label: str | None = None,
+    *,
+    is_single: bool = False,
 ) -> Report:
-    """Put messages into the inbox of an account, under a label if one is named."""
+    """Put messages into the inbox of an account, under a label if one is named.
+
+    A single message (an .eml file) is taken as it is, even if it has no header; else
+    data that starts with a `From ` line is an mbox.
+    """
     report = Report()
     office = sandbox.gmail.office
     with office.turn():
         box = office.box(account)
         labels = ["INBOX", *([ensured(box, label).id] if label else [])]
-        for line, raw in messages(data):
+        for line, raw in [(1, data)] if is_single else messages(data):
             mark = hashlib.sha256(raw).hexdigest()
             if mark in box.loaded:
                 report.known += 1
                 continue
-            if not mime.headers(raw):
+            if not mime.headers(raw) and not is_single:
                 report.refused.append({"line": line, "reason": "it has no header"})
                 continue
             box.put_loaded(mark)

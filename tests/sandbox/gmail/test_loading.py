@@ -57,6 +57,8 @@ def test_a_folder_is_loaded_and_everything_outlives_a_restart(tmp_path: Path) ->
     folder = tmp_path / "mail" / "more"
     folder.mkdir(parents=True)
     (folder / "one.eml").write_bytes(ONE)
+    bare = b"From nobody Wed Mar 30 12:15:10 2016\nno head at all"
+    (folder / "bare.eml").write_bytes(bare)
     mbox(tmp_path / "mail" / "two.mbox", TWO)
     (folder / "LICENSE").write_text("not mail")
     email = "anna@x.example"
@@ -75,7 +77,9 @@ def test_a_folder_is_loaded_and_everything_outlives_a_restart(tmp_path: Path) ->
         mail = Letters(box, email)
         assert "one.eml: 0 added, 1 already there" in box.errors()
         assert box.mail(email) == before
-        assert len(box.mail(email, label="Loaded")) == 2
+        loaded = box.mail(email, label="Loaded")
+        raws = {box.message(email, one["id"])["raw"] for one in loaded}
+        assert raws == {ONE, TWO, bare}
         assert mail.raw(mail.ids("subject:one")[0]) == ONE
         assert [list(one)[-1] for one in mail.changes(start)] == ["labelsRemoved"]
         found = mail.drafts.get(userId="me", id=draft["id"]).execute()
