@@ -18,9 +18,9 @@ def sandbox() -> None:
 @sandbox.command("serve")
 @click.option("--port", default=8900, show_default=True, help="0 picks a free one.")
 @click.option(
-    "--load", multiple=True, metavar="[ACCOUNT=]FILE", help="vCards, iCalendar."
+    "--load", multiple=True, metavar="[ACCOUNT=]FILE", help="vCards, iCalendar, mail."
 )
-@click.option("--label", help="Put loaded contacts in this label, too.")
+@click.option("--label", help="Put loaded contacts or mail in this label.")
 @click.option("--consent", type=click.Choice(["page", "auto"]), default="page")
 @click.option("--quota", type=click.Choice(["on", "off"]), default="on")
 @click.option("--delay", default=2.0, show_default=True, help="Seconds feeds are late.")
