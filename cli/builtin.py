@@ -116,7 +116,7 @@ def merge_contacts(wired: Any, keep: str, lose: str) -> Any:
 
 
 def import_file(
-    wired: Any, path: Path, email: str, group: str | None
+    wired: Any, path: Path, email: str, group: str | None, *, leads: bool = False
 ) -> imports.ImportResult:
     """Import a CSV, vCard or iCalendar file; the group is made if it does not exist.
 
@@ -124,6 +124,10 @@ def import_file(
         UsageError: if the file cannot be read, or is of no known kind.
     """
     check_builtin(wired)
+    if leads and (group is not None or path.suffix.lower() != ".csv"):
+        raise UsageError(
+            f"{path.name}: leads are imported from .csv files, and go in no group."
+        )
     if path.suffix.lower() == ".ics":
         if group is not None:
             raise UsageError(f"{path.name}: activities go in no group.")
@@ -145,6 +149,9 @@ def import_file(
             group_id = _group_for_import(connection, group, author)
         try:
             with path.open("rb") as file:
+                if leads:
+                    user = author.user_id
+                    return imports.import_leads(wired.database.write, file, user=user)
                 return reader(
                     wired.database.write,
                     file,

@@ -158,9 +158,12 @@ def merge(record_type: str, keep: str, lose: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--as", "email", default="", help="The user who imports.")
 @click.option("--group", help="Put imported contacts in this group.")
+@click.option("--leads", is_flag=True, help="The CSV files hold leads.")
 @says_errors
-def import_files(files: tuple[Path, ...], email: str, group: str | None) -> None:
-    """Import contacts from CSV and vCard, activities from iCalendar files.
+def import_files(
+    files: tuple[Path, ...], email: str, group: str | None, leads: bool
+) -> None:
+    """Import contacts, leads and activities from CSV, vCard and iCalendar files.
 
     Importing a file again updates nothing and creates nothing.
     """
@@ -168,7 +171,7 @@ def import_files(files: tuple[Path, ...], email: str, group: str | None) -> None
 
     with app() as wired:
         for path in files:
-            result = builtin.import_file(wired, path, email, group)
+            result = builtin.import_file(wired, path, email, group, leads=leads)
             click.echo(
                 f"{path.name}: {result.imported} imported, "
                 f"{result.unchanged} known already, {result.set_aside} set aside"

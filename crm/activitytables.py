@@ -114,9 +114,16 @@ class ActivityParticipant(Base):
 
 
 class HistoryEntry(Base):
-    """What was done: a completed activity, as it was then."""
+    """What was done: a completed activity as it was then, or a recorded e-mail.
+
+    Of an e-mail, `crm.mailtables` has the rest. What was taken back stays, removed.
+    """
 
     __tablename__ = "crm_history"
+    __table_args__ = (
+        Index(None, "contact_id", "completed_at", "id"),
+        Index(None, "lead_id", "completed_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     activity_id: Mapped[str | None] = mapped_column(
@@ -124,9 +131,7 @@ class HistoryEntry(Base):
     )
     type: Mapped[str] = mapped_column(String(16))
     user_id: Mapped[str] = mapped_column(String(12), index=True)
-    contact_id: Mapped[str | None] = mapped_column(
-        ForeignKey("crm_contact.id"), index=True
-    )
+    contact_id: Mapped[str | None] = mapped_column(ForeignKey("crm_contact.id"))
     account_id: Mapped[str | None] = mapped_column(
         ForeignKey("crm_account.id"), index=True
     )
@@ -139,6 +144,14 @@ class HistoryEntry(Base):
     duration: Mapped[int]
     completed_at: Mapped[datetime] = mapped_column(UtcTime)
     completed_by: Mapped[str] = text(12)
+    lead_id: Mapped[str | None] = mapped_column(ForeignKey("crm_lead.id"))
+    opportunity_id: Mapped[str | None] = mapped_column(
+        ForeignKey("crm_opportunity.id"), index=True
+    )
+    ticket_id: Mapped[str | None] = mapped_column(
+        ForeignKey("crm_ticket.id"), index=True
+    )
+    removed_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class ActivityImport(Base):

@@ -118,9 +118,11 @@ def history(
     limit: int = 200,
 ) -> list[HistoryRow]:
     """Return what was done, the newest first."""
-    statement = _SELECT.order_by(
-        HistoryEntry.completed_at.desc(), HistoryEntry.id.desc()
-    ).limit(limit)
+    statement = (
+        _SELECT.where(HistoryEntry.removed_at.is_(None))
+        .order_by(HistoryEntry.completed_at.desc(), HistoryEntry.id.desc())
+        .limit(limit)
+    )
     given = (
         (HistoryEntry.contact_id, contact_id),
         (HistoryEntry.account_id, account_id),

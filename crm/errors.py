@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from crm.accounts import AccountRow
     from crm.activityrows import ActivityRow
     from crm.rows import ContactRow
+    from crm.shelves import Record
 
 
 class CrmError(Exception):
@@ -71,7 +72,7 @@ class VersionMismatch(CrmError):
         current: the record as it is now.
     """
 
-    def __init__(self, current: ContactRow | ActivityRow) -> None:
+    def __init__(self, current: ContactRow | ActivityRow | Record) -> None:
         """Keep the record as it is now."""
         super().__init__(f"{current.id} has version {current.version}")
         self.current = current

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, insert, or_, select
 from sqlalchemy.exc import DataError, IntegrityError
@@ -19,6 +19,7 @@ from crm import contacts, feed, groups
 from crm.accounts import AccountRule
 from crm.common import Author
 from crm.csvfile import CsvRows
+from crm.dealfields import LEAD_LIMITS
 from crm.errors import CrmError
 from crm.fields import FIELDS
 from crm.importresults import (
@@ -30,8 +31,10 @@ from crm.importresults import (
     Outcome,
     Tally,
 )
+from crm.leads import LEADS
 from crm.rows import NewContact
-from crm.tables import ImportRow
+from crm.shelves import NewRecord
+from crm.tables import ImportRow, LeadImport
 from crm.tidy import names_somebody, tidy
 from crm.vcards import Person, read_person, split_cards
 
@@ -42,6 +45,7 @@ __all__ = [
     "ImportResult",
     "Outcome",
     "import_csv",
+    "import_leads",
     "import_vcf",
 ]
 
@@ -54,6 +58,7 @@ class _Target:
     user: str
     group: str | None
     rule: AccountRule
+    is_of_leads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,19 @@ def import_csv(
     rows = CsvRows(source)
     tally = Tally()
     target = _target(begin, user=user, group=group, rule=rule)
+    _import(target, _csv_rows(rows), tally)
+    return tally.result(rows.unknown_columns)
+
+
+def import_leads(begin: Begin, source: bytes | BinaryIO, *, user: str) -> ImportResult:
+    """Import leads from a CSV file; columns and arguments as `import_csv`.
+
+    Raises:
+        BadFile: if the header names none of the columns.
+    """
+    rows = CsvRows(source)
+    tally = Tally()
+    target = replace(_target(begin, user=user, group=None, rule=None), is_of_leads=True)
     _import(target, _csv_rows(rows), tally)
     return tally.result(rows.unknown_columns)
 
@@ -212,7 +230,7 @@ def _store(target: _Target, rows: Sequence[_Row]) -> list[tuple[Outcome, str]]:
     by = Author(target.user)
     with target.begin() as conn:
         feed.lock(conn)
-        known = _known(conn, rows)
+        known = _known(conn, target, rows)
         done: list[tuple[Outcome, str]] = []
         fresh: list[_Row] = []
         for row in rows:
@@ -223,20 +241,34 @@ def _store(target: _Target, rows: Sequence[_Row]) -> list[tuple[Outcome, str]]:
             fresh.append(row)
             outcome = Outcome.NORMALISED if row.remarks else Outcome.IMPORTED
             done.append((outcome, "; ".join(row.remarks)))
-        people = [NewContact(row.values, target.rule) for row in fresh]
-        made = [row.id for row in contacts.create_many(conn, people, by=by)]
-        _remember(conn, fresh, made, by=by)
+        made = _created(conn, target, fresh, by=by)
+        _remember(conn, target, list(zip(fresh, made, strict=True)), by=by)
         if target.group is not None and made:
             groups.add_members(conn, target.group, contact_ids=made)
     return done
 
 
-def _known(conn: Connection, rows: Sequence[_Row]) -> dict[str, str]:
+def _created(
+    conn: Connection, target: _Target, rows: Sequence[_Row], *, by: Author
+) -> list[str]:
+    """Make contacts or leads of rows; a lead keeps what it has a field for."""
+    if not target.is_of_leads:
+        people = [NewContact(row.values, target.rule) for row in rows]
+        return [row.id for row in contacts.create_many(conn, people, by=by)]
+    leads = [
+        NewRecord({n: v for n, v in row.values.items() if n in LEAD_LIMITS})
+        for row in rows
+    ]
+    return [row.id for row in LEADS.create_many(conn, leads, by=by)]
+
+
+def _known(conn: Connection, target: _Target, rows: Sequence[_Row]) -> dict[str, str]:
     """Return digests by key, and by themselves, of rows that were imported before."""
-    statement = select(ImportRow.key, ImportRow.digest).where(
+    table: Any = LeadImport if target.is_of_leads else ImportRow
+    statement = select(table.key, table.digest).where(
         or_(
-            ImportRow.key.in_([row.key for row in rows]),
-            ImportRow.digest.in_([row.digest for row in rows]),
+            table.key.in_([row.key for row in rows]),
+            table.digest.in_([row.digest for row in rows]),
         )
     )
     known: dict[str, str] = {}
@@ -252,24 +284,30 @@ def _difference(row: _Row, known: Mapping[str, str]) -> str:
 
 
 def _remember(
-    conn: Connection, rows: Sequence[_Row], ids: Sequence[str], *, by: Author
+    conn: Connection,
+    target: _Target,
+    made: Sequence[tuple[_Row, str]],
+    *,
+    by: Author,
 ) -> None:
-    if not rows:
+    if not made:
         return
+    table: Any = ImportRow
+    name = "contact_id"
+    if target.is_of_leads:
+        table, name = LeadImport, "lead_id"
     at = by.now()
-    conn.execute(
-        insert(ImportRow),
-        [
-            {
-                "key": row.key,
-                "digest": row.digest,
-                "contact_id": contact_id,
-                "imported_at": at,
-                "imported_by": by.user_id,
-            }
-            for row, contact_id in zip(rows, ids, strict=True)
-        ],
-    )
+    rows = [
+        {
+            "key": row.key,
+            "digest": row.digest,
+            name: record_id,
+            "imported_at": at,
+            "imported_by": by.user_id,
+        }
+        for row, record_id in made
+    ]
+    conn.execute(insert(table), rows)
 
 
 def _batches(rows: Iterable[_Row]) -> Iterator[list[_Row]]:

@@ -6,11 +6,11 @@ was seen. Nothing is counted unless `count` is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select, tuple_
+from sqlalchemy import Connection, Row, Select, case, func, select, tuple_
 
 from crm.accounts import AccountRow, account_select
 from crm.common import EVERYONE, visible
@@ -67,14 +67,28 @@ def page(
     # be gathered, and sorted, for each page.
     seen = Contact.owner.concat("").in_([EVERYONE, query.viewer])
     statement = _narrowed(visible_contacts(None).where(seen), query).add_columns(key)
-    if place is not None:
-        both = tuple_(key, Contact.id)
-        bound = tuple_(*place, types=[key.type, Contact.id.type])
-        statement = statement.where(both < bound if falls else both > bound)
-    order = (key.desc(), Contact.id.desc()) if falls else (key, Contact.id)
-    rows = conn.execute(statement.order_by(*order).limit(limit)).all()
+    rows = leaf(conn, statement, (key, Contact.id), place, falls=falls, limit=limit)
     found = [Listed(from_row(row[:-1]), (row[-1], row[0])) for row in rows]
     return found[::-1] if backwards else found
+
+
+def leaf(
+    conn: Connection,
+    statement: Select[Any],
+    by: tuple[Any, Any],
+    place: Place | None,
+    *,
+    falls: bool,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """Return the rows behind a place, in the order of a column and the id."""
+    key, own = by
+    if place is not None:
+        bound = tuple_(*place, types=[key.type, own.type])
+        both = tuple_(key, own)
+        statement = statement.where(both < bound if falls else both > bound)
+    order = (key.desc(), own.desc()) if falls else (key, own)
+    return conn.execute(statement.order_by(*order).limit(limit)).all()
 
 
 def count(conn: Connection, query: ContactQuery) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from crm import activities, contacts, feed, groups
+from crm import activities, contacts, feed, groups, history
 from crm.common import NOBODY, Author
+from crm.deals import OPPORTUNITIES, TICKETS
 from crm.errors import BadValue, VersionMismatch
 from crm.fields import EMAILS, FIELDS, LIMITS, PLACE_PARTS, PLACES, is_custom
 from crm.folding import address_key
@@ -76,6 +77,9 @@ def merge(
     memberships = groups.groups_of(conn, [lose_id]).get(lose_id, [])
     contacts.bury(conn, [lose_id], merged_into=keep_id, by=by)
     activities.move_contact(conn, lose_id, keep_id=keep_id, by=by)
+    history.move_contact(conn, lose_id, keep_id=keep_id)
+    for shelf in (OPPORTUNITIES, TICKETS):
+        shelf.move_contact(conn, lose_id, keep_id=keep_id, by=by)
     row = keep
     if values != keep.values or takes_account:
         row = contacts.rewrite(

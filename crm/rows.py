@@ -193,6 +193,12 @@ def addresses_of(values: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(item for item in folded if item))
 
 
+def shown_name(values: Mapping[str, str]) -> str:
+    """Return what a contact or lead is called in a list."""
+    name = f"{values['first']} {values['last']}".strip()
+    return name or values["company"] or values["email"] or "(no name)"
+
+
 def shown_company(account: AccountRow) -> str:
     """Return what a contact of that account reads as its company (CON-9)."""
     return "" if account.is_personal else account.name

@@ -2,7 +2,8 @@
 
 Nothing of ours joins them from outside, and no foreign key leaves them. Deleted
 contacts and ended memberships stay as tombstones, so that the change feed shows them.
-Those of activities are in `crm.activitytables`.
+Those of activities are in `crm.activitytables`, of leads, opportunities and tickets in
+`crm.dealtables`, of recorded e-mail in `crm.mailtables`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from crm.activitytables import (
     ActivityParticipant,
     HistoryEntry,
 )
+from crm.dealtables import Lead, LeadAddress, LeadImport, Opportunity, Ticket
 from crm.fields import LIMITS
 from crm.folding import ACCOUNT_NAME_LIMIT
+from crm.mailtables import Attachment, MailEntry
 from crm.schema import ID, JSON_DICT, KEY, Base, UtcTime, metadata
 from crm.schema import text as _text
 
@@ -28,6 +31,7 @@ __all__ = [
     "Activity",
     "ActivityImport",
     "ActivityParticipant",
+    "Attachment",
     "Contact",
     "ContactAddress",
     "Counter",
@@ -35,6 +39,12 @@ __all__ = [
     "GroupMember",
     "HistoryEntry",
     "ImportRow",
+    "Lead",
+    "LeadAddress",
+    "LeadImport",
+    "MailEntry",
+    "Opportunity",
+    "Ticket",
     "User",
     "metadata",
 ]

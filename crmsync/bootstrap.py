@@ -7,7 +7,7 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -30,6 +30,7 @@ from crmsync.errors import (
     ReconnectNeeded,
     StorageDown,
 )
+from crmsync.mailports import MailCrm
 from crmsync.ports import Clock, CrmSide, Side
 from crmsync.records.contacts import CUSTOM_PREFIX
 from crmsync.records.values import FieldTable, Values
@@ -289,6 +290,7 @@ class BuiltinParts:
     def members(self, group_id: str) -> dict[str, str]:
         """Return the members of a group: id and name; none of a deleted group."""
         from crm import groups, lookup
+        from crm.rows import shown_name
 
         found: dict[str, str] = {}
         with self._database.read() as connection:
@@ -296,7 +298,7 @@ class BuiltinParts:
                 return found
             after = ""
             while page := lookup.page_of_group(connection, group_id, after=after):
-                found |= {row.id: _name(row.values) for row in page}
+                found |= {row.id: shown_name(row.values) for row in page}
                 after = page[-1].id
         return found
 
@@ -370,18 +372,19 @@ class BuiltinParts:
         )
         return BuiltinTasks(self._database, options, clock=self._clock)
 
+    def mail(self, user: User) -> MailCrm:
+        """Return the CRM's people and their history as one user sees them."""
+        from crmsync.connectors.builtin.mail import BuiltinMail
+
+        crm_user_id = self.ensure_user(user.email, user.name)
+        return BuiltinMail(self._database, crm_user_id, clock=self._clock)
+
     def user_emails(self) -> dict[str, str]:
         """Return the CRM's users: id and e-mail address."""
         from crm import users
 
         with self._database.read() as connection:
             return {row.id: row.email for row in users.list_all(connection)}
-
-
-def _name(values: Mapping[str, str]) -> str:
-    """Return what a contact is called in a list."""
-    name = f"{values['first']} {values['last']}".strip()
-    return name or values["company"] or values["email"] or "(no name)"
 
 
 def build(config: Config, *, clock: Clock | None = None) -> App:

@@ -10,6 +10,7 @@ from typing import Protocol
 from crmsync.config import Config
 from crmsync.connectors.google.oauth import OAuthClient
 from crmsync.connectors.google.tokens import TokenCipher
+from crmsync.mailports import MailCrm
 from crmsync.ports import Clock, CrmSide, Ids, Side
 from crmsync.records.values import FieldTable, Values
 from crmsync.storage.database import Database
@@ -118,6 +119,10 @@ class CrmBackend(Protocol):
 
     def todos(self, user: User, wish: TaskWish) -> CrmSide:
         """Return the to-dos of the CRM as one user's side."""
+        ...
+
+    def mail(self, user: User) -> MailCrm:
+        """Return the CRM's people and their history as one user sees them."""
         ...
 
     def user_emails(self) -> Mapping[str, str]:
