@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from crmsync import migrations
 from crmsync.config import Config
+from crmsync.connectors.filestore import FsspecStore
 from crmsync.connectors.google.adapter import GoogleHttp
 from crmsync.connectors.google.contacts import ContactsOptions, GoogleContacts
 from crmsync.connectors.google.faults import CALENDAR_JUDGE, TASKS_JUDGE
@@ -30,7 +31,7 @@ from crmsync.errors import (
     ReconnectNeeded,
     StorageDown,
 )
-from crmsync.mailports import MailCrm
+from crmsync.mailports import Mailbox, MailCrm
 from crmsync.ports import Clock, CrmSide, Side
 from crmsync.records.contacts import CUSTOM_PREFIX
 from crmsync.records.values import FieldTable, Values
@@ -180,6 +181,14 @@ class GoogleParts:
             clock=self._clock,
             options=TasksOptions(list_id=wish.list_id, link_prefix=wish.link_prefix),
         )
+
+    def mailbox(self, connection: Connection) -> Mailbox:
+        """Return the mailbox of a Google account."""
+        from crmsync.connectors.google.gmail import GmailApi
+        from crmsync.connectors.google.mailbox import GoogleMailbox
+
+        http = GoogleHttp(self.transport, self._tokens(connection), api="gmail")
+        return GoogleMailbox(GmailApi(http, self.endpoints.gmail))
 
     def collections(self, connection: Connection, kind: str) -> list[tuple[str, str]]:
         """Return the calendars or task lists that an account may use: id and name."""
@@ -423,6 +432,7 @@ def build(config: Config, *, clock: Clock | None = None) -> App:
         cipher=cipher,
         crm=_crm(config, database, installation, clock),
         google=google,
+        files=FsspecStore(config.store_url()),
         doorbell=RedisDoorbell(config.redis_url),
         postman=_postman(config),
         installation=installation,

@@ -95,6 +95,11 @@ class Config:
         self._values = values
         self.instance_path: Path = values.instance_path.resolve()
 
+    def store_url(self) -> str:
+        """Return where the files of recorded messages are kept."""
+        given = str(self._values.attachments_url)
+        return given or (self.instance_path / "attachments").as_uri()
+
     def __getattr__(self, name: str) -> Any:
         """Return a variable by its lower-case name."""
         return getattr(self._values, name)

@@ -6,6 +6,19 @@ from types import MappingProxyType
 
 REASONS = MappingProxyType(
     {
+        "mail_only": "Nobody else in the CRM has the address.",
+        "mail_most_history": "Several have the address; this one has the most history.",
+        "mail_most_recent": "Several have the address and as much history; this one "
+        "was in touch last.",
+        "mail_first": "Several have the address, and nothing tells them apart.",
+        "mail_chosen": "A person chose whose record it becomes.",
+        "recorded_before": "It was recorded before, from this mailbox or another.",
+        "missing_contact": "No contact or lead has the address. It is recorded by "
+        "itself when one appears.",
+        "own_address": "It is only between your own addresses.",
+        "colleagues_only": "It is only between colleagues.",
+        "never_record": "The address is on the list of those that are never recorded.",
+        "no_address": "It names no address that could be looked up.",
         "address": "Both have the same e-mail address.",
         "address_and_name": "Both have the same e-mail address and the same name.",
         "weak_match": "The names agree, and the phone number or the company does, "

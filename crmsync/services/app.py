@@ -10,7 +10,7 @@ from typing import Protocol
 from crmsync.config import Config
 from crmsync.connectors.google.oauth import OAuthClient
 from crmsync.connectors.google.tokens import TokenCipher
-from crmsync.mailports import MailCrm
+from crmsync.mailports import FileStore, Mailbox, MailCrm
 from crmsync.ports import Clock, CrmSide, Ids, Side
 from crmsync.records.values import FieldTable, Values
 from crmsync.storage.database import Database
@@ -176,6 +176,10 @@ class GoogleBackend(Protocol):
         """Return one task list of a Google account as a side."""
         ...
 
+    def mailbox(self, connection: Connection) -> Mailbox:
+        """Return the mailbox of a Google account."""
+        ...
+
     def collections(
         self, connection: Connection, kind: str
     ) -> Sequence[tuple[str, str]]:
@@ -204,6 +208,7 @@ class App:
     cipher: TokenCipher
     crm: CrmBackend
     google: GoogleBackend
+    files: FileStore
     doorbell: Doorbell
     postman: Postman | None
     installation: str

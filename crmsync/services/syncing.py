@@ -23,6 +23,7 @@ from crmsync.errors import (
 )
 from crmsync.services import colleagues, pacing, proposing, settings, turning
 from crmsync.services.app import App
+from crmsync.services.recording.attempting import MailRun, mail_run
 from crmsync.services.runs import SERVICE_OF, Shape, build_run, held_lease, never
 from crmsync.services.settings_table import KINDS
 from crmsync.services.telling import cycle_json
@@ -32,7 +33,7 @@ from crmsync.storage.people import Pair, User
 from crmsync.storage.scratch import bring_back, scratch_copy
 from crmsync.storage.state import SqlState
 
-READY_KINDS = ("contacts", "calendar", "tasks")
+READY_KINDS = ("contacts", "calendar", "tasks", "mail")
 """Kinds this version can run."""
 
 PAUSED = {
@@ -343,26 +344,45 @@ def _attempt(
     Returns:
         The report, and the requests made to each side.
     """
-    run: Run | None = None
+    work: _Work | MailRun | None = None
     try:
-        run = build_run(app, user, pair, state, shape)
-        report = run_cycle(run)
+        if pair.kind == "mail":
+            work = mail_run(app, user, pair, state, shape)
+        else:
+            work = _Work(build_run(app, user, pair, state, shape))
+        report = work.run()
     except (ReconnectNeeded, PermissionMissing) as error:
         report = CycleReport(CycleState.PAUSED, error=describe(error))
     except (LeaseLost, Retryable) as error:
-        report = CycleReport(CycleState.PARTIAL, error=describe(error))
+        retry_after = error.retry_after if isinstance(error, Retryable) else None
+        report = CycleReport(
+            CycleState.PARTIAL, error=describe(error), retry_after=retry_after
+        )
     except CrmSyncError as error:
         report = CycleReport(CycleState.FAILED, error=describe(error))
     is_dead = report.error and report.error["code"] == ReconnectNeeded.code
-    if is_dead and run is not None and not shape.is_dry:
+    if is_dead and work is not None and not shape.is_dry:
         # Google said so; a key that cannot read our own tokens is no reason.
         _mark_dead(app, user, pair)
-    google, crm = (run.google.requests, run.crm.requests) if run else (0, 0)
+    now = work.requests if work is not None else {"google": 0, "crm": 0}
     before = shape.carried.requests if shape.carried else {}
-    return report, {
-        "google": google + before.get("google", 0),
-        "crm": crm + before.get("crm", 0),
-    }
+    return report, {side: count + before.get(side, 0) for side, count in now.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A cycle of two sides, ready to be run."""
+
+    both: Run
+
+    @property
+    def requests(self) -> dict[str, int]:
+        """How many requests were made so far, by side."""
+        return {"google": self.both.google.requests, "crm": self.both.crm.requests}
+
+    def run(self) -> CycleReport:
+        """Run the cycle, or its next slice."""
+        return run_cycle(self.both)
 
 
 def _mark_dead(app: App, user: User, pair: Pair) -> None:

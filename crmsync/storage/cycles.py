@@ -12,10 +12,12 @@ from sqlalchemy import Connection, and_, case, delete, func, or_, select, update
 from crmsync.engine.guard import Allowance, Totals
 from crmsync.engine.plan import Action, ItemDirection, ItemState
 from crmsync.engine.report import Carried, CycleReport, CycleState
+from crmsync.storage import mail
 from crmsync.storage import tables as t
 from crmsync.storage.database import Database
 from crmsync.storage.leases import Lease, prove
 
+_MISSING = "missing_contact"
 _INTERRUPTED = {
     "code": "interrupted",
     "message": "The process that ran this cycle ended before its work was done.",
@@ -403,11 +405,15 @@ def count_items(
             number(is_done, item.is_crm_deselected),
             number(is_done, item.has_conflict),
             number(item.state == ItemState.HELD.value),
-            number(item.state == ItemState.SKIPPED.value),
+            number(item.state == ItemState.SKIPPED.value, item.reason != _MISSING),
             number(item.state == ItemState.FAILED.value),
+            number(is_done, item.action == Action.RECORD.value),
+            number(item.state == ItemState.SKIPPED.value, item.reason == _MISSING),
         ).where(item.cycle_id == cycle_id)
     ).one()
-    return _counts(tuple(int(value) for value in row), unchanged)
+    counts = _counts(tuple(int(value) for value in row), unchanged)
+    counts["files"] = mail.files_of(connection, cycle_id)
+    return counts
 
 
 def _counts(values: tuple[int, ...], unchanged: int) -> dict[str, Any]:
@@ -418,6 +424,7 @@ def _counts(values: tuple[int, ...], unchanged: int) -> dict[str, Any]:
     counts["crm"] = dict(zip(names, values[5:9], strict=True))
     last = ("conflicts", "held", "skipped", "errors")
     counts.update(dict(zip(last, values[9:13], strict=True)))
+    counts["recorded"], counts["missing"] = values[13:15]
     counts["unchanged"] = unchanged
     return counts
 

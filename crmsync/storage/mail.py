@@ -85,6 +85,24 @@ def store(
         database.upsert(connection, t.items, items)
 
 
+def plan(
+    database: Database,
+    lease: Lease,
+    cycle_id: str,
+    items: Sequence[Item],
+    now: datetime,
+) -> None:
+    """Store what would become of a message (ENG-7).
+
+    Raises:
+        LeaseLost: if another worker has taken the pair over.
+    """
+    rows = [codec.item_to_row(lease.pair_id, cycle_id, now, item) for item in items]
+    with database.write() as connection:
+        prove(connection, lease, now)
+        database.upsert(connection, t.items, rows)
+
+
 def _store_message(
     database: Database,
     connection: Connection,
@@ -253,13 +271,23 @@ def waiting_for(
     return sorted(ids)
 
 
-def counts_of(connection: Connection, cycle_id: str) -> tuple[int, int]:
-    """Return how many history records a cycle made, and how many files they have."""
+def told(database: Database, keys: Sequence[str]) -> frozenset[str]:
+    """Return those of these records that a cycle has told of, and nobody took back."""
+    table = m.records
+    wanted = select(table.c.key).where(
+        table.c.key.in_(keys), table.c.removed_at.is_(None)
+    )
+    with database.read() as connection:
+        return frozenset(connection.execute(wanted).scalars())
+
+
+def files_of(connection: Connection, cycle_id: str) -> int:
+    """Return how many files the records have that a cycle made."""
     table = m.records
     total = func.coalesce(func.sum(table.c.files), 0)
-    wanted = select(func.count(), total).where(table.c.cycle_id == cycle_id)
-    recorded, files = connection.execute(wanted).one()
-    return int(recorded), int(files)
+    return int(
+        connection.scalar(select(total).where(table.c.cycle_id == cycle_id)) or 0
+    )
 
 
 # ------------------------------------------------------------------ receipt

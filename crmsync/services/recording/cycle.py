@@ -59,7 +59,7 @@ def run(desk: Desk, is_over: Callable[[], bool]) -> CycleReport:
     Raises:
         CrmSyncError: what ends it early; what was recorded stays recorded.
     """
-    cursor = load_cursor(desk.app.database, desk.pair.pair_id)
+    cursor = load_cursor(desk.database, desk.pair.pair_id)
     turn = _Turn(desk, cursor)
     work = turn.look()
     troubles = 0
@@ -70,9 +70,33 @@ def run(desk: Desk, is_over: Callable[[], bool]) -> CycleReport:
     turn.follow_persons()
     now = desk.app.clock.now()
     following = turn.cursor(work.following)
-    save_cursor(desk.app.database, desk.lease, following, now)
+    save_cursor(desk.database, desk.lease, following, now)
     state = CycleState.PARTIAL if troubles else CycleState.SUCCEEDED
     return CycleReport(state, is_accepted=True)
+
+
+def preview(desk: Desk) -> CycleReport:
+    """Plan what the next cycle would record; nothing is written anywhere (ENG-7).
+
+    Messages that carry *Send To CRM* are read, and the receipt says so.
+    """
+    memo = load_cursor(desk.database, desk.pair.pair_id).labels
+    send = labels.label_to_send(desk.mailbox, desk.rules.label_root, memo)
+    if send:
+        desk = desk.knowing(desk.mailbox.profile().addresses)
+        for message_id in list(desk.mailbox.labelled(send)):
+            raw = _read(desk, message_id, "label")
+            if raw is not None and "DRAFT" not in raw.labels:
+                messages.plan(desk, raw)
+    return CycleReport(CycleState.SUCCEEDED)
+
+
+def _read(desk: Desk, message_id: str, why: str) -> RawMessage | None:
+    """Read a message; that it is read is noted first, for good (MAIL-12)."""
+    app, pair_id = desk.app, desk.pair.pair_id
+    now, read_id = app.clock.now(), app.ids.new()
+    store.note_read(app.database, read_id, pair_id, message_id, why, now)
+    return desk.mailbox.read(message_id)
 
 
 class _Turn:
@@ -104,7 +128,7 @@ class _Turn:
     def look(self) -> _Work:
         """Return what has happened since; a lost history costs nothing."""
         desk = self._desk
-        database, pair_id = desk.app.database, desk.pair.pair_id
+        database, pair_id = desk.database, desk.pair.pair_id
         followed = store.followed(database, pair_id)
         if self._cursor.history_id:
             try:
@@ -154,13 +178,13 @@ class _Turn:
             self._ours = self._sure(desk, {})
             return ()
         now = desk.app.clock.now()
-        known = store.known(desk.app.database, desk.pair.pair_id, ids)
+        known = store.known(desk.database, desk.pair.pair_id, ids)
         later = {i for i, m in known.items() if m.not_before and m.not_before > now}
         return [message_id for message_id in ids if message_id not in later]
 
     def _unseen(self, found: Sequence[str]) -> Sequence[str]:
         desk = self._desk
-        known = store.known(desk.app.database, desk.pair.pair_id, found)
+        known = store.known(desk.database, desk.pair.pair_id, found)
         return [message_id for message_id in found if message_id not in known]
 
     def _late(self) -> Iterator[str]:
@@ -168,7 +192,7 @@ class _Turn:
         desk = self._desk
         if not desk.rules.late_days:
             return
-        database, pair_id = desk.app.database, desk.pair.pair_id
+        database, pair_id = desk.database, desk.pair.pair_id
         since, after = desk.rules.late_since(desk.app.clock.now()), ""
         while True:
             page = store.waiting_addresses(database, pair_id, since, after, _PAGE)
@@ -191,10 +215,10 @@ class _Turn:
             CrmSyncError: what all of them suffer from.
         """
         desk = self._desk
-        known = store.known(desk.app.database, desk.pair.pair_id, [message_id])
+        known = store.known(desk.database, desk.pair.pair_id, [message_id])
         before = known.get(message_id)
         try:
-            raw = self._read(message_id, why)
+            raw = _read(desk, message_id, why)
             if raw is None or not self._is_wanted(raw, why):
                 return True
             tries = before.tries if before is not None else 0
@@ -214,13 +238,6 @@ class _Turn:
             self._tell(message_id, before, odd)
             return False
         return True
-
-    def _read(self, message_id: str, why: str) -> RawMessage | None:
-        """Read a message, noted before it is read (MAIL-12)."""
-        app, pair_id = self._desk.app, self._desk.pair.pair_id
-        now, read_id = app.clock.now(), app.ids.new()
-        store.note_read(app.database, read_id, pair_id, message_id, why, now)
-        return self._desk.mailbox.read(message_id)
 
     def _is_wanted(self, raw: RawMessage, why: str) -> bool:
         """Whether a message still asks to be recorded; drafts never do (MAIL-2)."""
@@ -256,14 +273,14 @@ class _Turn:
         desk = self._desk
         settled = messages.failure(desk, message_id, before, error)
         now = desk.app.clock.now()
-        store.store(desk.app.database, desk.lease, desk.cycle_id, settled, now)
+        store.store(desk.database, desk.lease, desk.cycle_id, settled, now)
 
     # -------------------------------------------------------- what people did
 
     def follow_persons(self) -> None:
         """Let labels follow what was taken back in Sync History (MAIL-15)."""
         desk, ours = self._desk, self._ours
-        database, pair_id = desk.app.database, desk.pair.pair_id
+        database, pair_id = desk.database, desk.pair.pair_id
         for message in store.relabelling(database, pair_id):
             remove = ours.outcomes | {ours.send}
             desk.mailbox.relabel(message.message_id, add=(), remove=remove)

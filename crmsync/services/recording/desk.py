@@ -10,6 +10,7 @@ from crmsync.mailports import FileStore, Mailbox, MailCrm
 from crmsync.services import settings
 from crmsync.services.app import App
 from crmsync.services.colleagues import Colleagues
+from crmsync.storage.database import Database
 from crmsync.storage.leases import Lease
 from crmsync.storage.people import Pair, User
 
@@ -37,11 +38,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Everything that recording for one user needs."""
+    """Everything that recording for one user needs.
+
+    Attributes:
+        database: our own state; of a dry run, a scratch copy.
+    """
 
     app: App
     user: User
     pair: Pair
+    database: Database
     lease: Lease
     cycle_id: str
     mailbox: Mailbox

@@ -49,14 +49,28 @@ def make_sure(mailbox: Mailbox, root: str, memo: Mapping[str, str]) -> Labels:
         root: the parent's name.
         memo: the ids of an earlier cycle, by name.
     """
+    there = _there(mailbox, root, memo)
+    names = {name: f"{root}/{name}" if name else root for name in NAMES}
+    return Labels(
+        *(there[name] or mailbox.create_label(names[name]).label_id for name in NAMES)
+    )
+
+
+def label_to_send(mailbox: Mailbox, root: str, memo: Mapping[str, str]) -> str:
+    """Return the id of *Send To CRM*, or "" if it is not there; nothing is made."""
+    return _there(mailbox, root, memo)[SEND]
+
+
+def _there(mailbox: Mailbox, root: str, memo: Mapping[str, str]) -> dict[str, str]:
+    """Return by name the ids of those of our labels that are there; "" of others."""
     there = mailbox.labels()
     ids = {label.label_id for label in there}
     by_name = {label.name.casefold(): label.label_id for label in there}
-    found = []
-    for name in NAMES:
+
+    def one(name: str) -> str:
+        if memo.get(name, "") in ids:
+            return memo[name]
         full = f"{root}/{name}" if name else root
-        known = memo.get(name, "")
-        if known not in ids:
-            known = by_name.get(full.casefold(), "")
-        found.append(known or mailbox.create_label(full).label_id)
-    return Labels(*found)
+        return by_name.get(full.casefold(), "")
+
+    return {name: one(name) for name in NAMES}

@@ -7,7 +7,7 @@ two steps, the next time finds what was done and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from crmsync.engine.recording import (
     Concerned,
     Exclusion,
     Person,
+    Rule,
     Target,
     concerned,
     missing,
@@ -23,9 +24,9 @@ from crmsync.engine.recording import (
     targets,
 )
 from crmsync.errors import CrmSyncError, Retryable, describe
-from crmsync.mailports import Filed, NewMail, RawMessage, StoredFile
+from crmsync.mailports import Filed, NewMail, RawMessage, Recorded, StoredFile
 from crmsync.mime import read_mail
-from crmsync.records.mail import FileKind, Mail, MailFile
+from crmsync.records.mail import Address, FileKind, Mail, MailFile
 from crmsync.services.recording.desk import Desk
 from crmsync.storage import mail as store
 from crmsync.storage.mail import Message, Record, Settled
@@ -57,6 +58,22 @@ def put_off(message: Message, tries: int, now: datetime) -> Message:
     return replace(message, tries=tries + 1, not_before=now + store.backoff(tries))
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A message with whom it concerns.
+
+    Attributes:
+        lost: addresses that nobody in the CRM has.
+        chosen: who gets it; nobody if it is missing or excluded.
+    """
+
+    raw: RawMessage
+    mail: Mail
+    circle: Concerned
+    lost: tuple[Address, ...]
+    chosen: tuple[Target, ...]
+
+
 def record(desk: Desk, raw: RawMessage, wanted: Wanted) -> Message:
     """Record a message that was read, and return what became of it.
 
@@ -64,59 +81,74 @@ def record(desk: Desk, raw: RawMessage, wanted: Wanted) -> Message:
         Retryable: the CRM or the store of files is down; nothing is settled (MAIL-16).
         LeaseLost: if another worker has taken the pair over.
     """
-    mail = read_mail(raw.raw)
-    is_sent = "SENT" in raw.labels
-    circle = concerned(mail, desk.circle, is_sent=is_sent)
-    people = _people(desk, circle, wanted)
-    chosen = targets(circle.addresses, people)
-    if wanted.person is not None:
-        chosen = targets(circle.addresses, [wanted.person]) or chosen
-    settled = (
-        _recorded(desk, raw, mail, chosen)
-        if chosen
-        else _unrecorded(desk, raw, mail, circle)
-    )
-    lost = missing(circle.addresses, people) if not chosen else ()
-    message = replace(settled.message, addresses=tuple(a.key for a in lost))
+    found = _decided(desk, raw, wanted)
+    settled = _recorded(desk, found) if found.chosen else _unrecorded(desk, found)
     now = desk.app.clock.now()
-    if message.state == store.FAILED:
-        message = put_off(message, wanted.tries, now)
-    settled = replace(settled, message=message)
-    store.store(desk.app.database, desk.lease, desk.cycle_id, settled, now)
+    if settled.message.state == store.FAILED:
+        message = put_off(settled.message, wanted.tries, now)
+        settled = replace(settled, message=message)
+    store.store(desk.database, desk.lease, desk.cycle_id, settled, now)
     return settled.message
 
 
-def _people(desk: Desk, circle: Concerned, wanted: Wanted) -> Sequence[Person]:
+def plan(desk: Desk, raw: RawMessage) -> None:
+    """Store what would become of a message; nothing is recorded (ENG-7)."""
+    found = _decided(desk, raw, Wanted("label"))
+    if not found.chosen:
+        items = _unrecorded(desk, found).items
+    else:
+        filed = Filed(Recorded(""))
+        items = tuple(_item(desk, found, target, filed) for target in found.chosen)
+        items = tuple(replace(item, state=ItemState.PLANNED) for item in items)
+    store.plan(desk.database, desk.lease, desk.cycle_id, items, desk.app.clock.now())
+
+
+def _decided(desk: Desk, raw: RawMessage, wanted: Wanted) -> _Decided:
+    mail = read_mail(raw.raw)
+    circle = concerned(mail, desk.circle, is_sent="SENT" in raw.labels)
     if wanted.person is not None:
-        return [wanted.person]
+        return _Decided(raw, mail, circle, (), (Target(wanted.person, Rule.CHOSEN),))
     keys = {address.key for address in circle.addresses}
-    return desk.crm.find(keys) if keys else ()
+    people = desk.crm.find(keys) if keys else ()
+    chosen = targets(circle.addresses, people)
+    return _Decided(raw, mail, circle, missing(circle.addresses, people), chosen)
 
 
 # ------------------------------------------------------------------ with a person
 
 
-def _recorded(
-    desk: Desk, raw: RawMessage, mail: Mail, chosen: Sequence[Target]
-) -> Settled:
+def _recorded(desk: Desk, found: _Decided) -> Settled:
+    raw, mail, chosen = found.raw, found.mail, found.chosen
     files = tuple(_kept(desk, file) for file in mail.files)
     mails = [_new_mail(desk, raw, mail, target, files) for target in chosen]
-    filed = desk.crm.record(mails)
+    told = store.told(desk.database, [new.key for new in mails])
+    filed = [_fresh(outcome, new.key in told) for outcome, new in _filed(desk, mails)]
     failed = next((f.error for f in filed if isinstance(f.error, Retryable)), None)
     if failed is not None:
         raise failed
     items = tuple(
-        _item(desk, raw, mail, target, outcome)
+        _item(desk, found, target, outcome)
         for target, outcome in zip(chosen, filed, strict=True)
     )
     records = tuple(
-        _record(raw, mail, new, target, outcome)
+        _record(found, new, target, outcome)
         for new, target, outcome in zip(mails, chosen, filed, strict=True)
         if outcome.recorded is not None
     )
     is_whole = len(records) == len(mails)
     message = _message(raw, mail, store.RECORDED if is_whole else store.FAILED)
     return Settled(message, records, items)
+
+
+def _filed(desk: Desk, mails: Sequence[NewMail]) -> Iterable[tuple[Filed, NewMail]]:
+    return zip(desk.crm.record(mails), mails, strict=True)
+
+
+def _fresh(outcome: Filed, is_told: bool) -> Filed:
+    """Return an outcome as new if no history of ours tells of it: a cycle died then."""
+    if outcome.recorded is None or is_told:
+        return outcome
+    return replace(outcome, recorded=replace(outcome.recorded, was_there=False))
 
 
 def _new_mail(
@@ -165,17 +197,15 @@ def _kept(desk: Desk, file: MailFile) -> StoredFile:
     )
 
 
-def _item(
-    desk: Desk, raw: RawMessage, mail: Mail, target: Target, outcome: Filed
-) -> Item:
+def _item(desk: Desk, found: _Decided, target: Target, outcome: Filed) -> Item:
     item = Item(
         desk.app.ids.new(),
         Action.RECORD,
         ItemDirection.TO_CRM,
         ItemState.DONE,
         reason=f"mail_{target.rule.value}",
-        google_id=raw.message_id,
-        name=mail.subject,
+        google_id=found.raw.message_id,
+        name=found.mail.subject,
         choices=tuple(
             Choice(p.person_id, p.name, p.account) for p in target.runners_up
         ),
@@ -191,9 +221,8 @@ def _item(
     return item
 
 
-def _record(
-    raw: RawMessage, mail: Mail, new: NewMail, target: Target, outcome: Filed
-) -> Record:
+def _record(found: _Decided, new: NewMail, target: Target, outcome: Filed) -> Record:
+    raw, mail = found.raw, found.mail
     person, recorded = target.person, outcome.recorded
     return Record(
         new.key,
@@ -216,8 +245,9 @@ def _record(
 # ------------------------------------------------------------------ without
 
 
-def _unrecorded(desk: Desk, raw: RawMessage, mail: Mail, circle: Concerned) -> Settled:
+def _unrecorded(desk: Desk, found: _Decided) -> Settled:
     """Return what is told of a message that is nobody's (MAIL-5, MAIL-6)."""
+    raw, mail, circle = found.raw, found.mail, found.circle
     is_excluded = bool(circle.excluded) and not circle.addresses
     reason = "missing_contact"
     if is_excluded:
@@ -237,7 +267,9 @@ def _unrecorded(desk: Desk, raw: RawMessage, mail: Mail, circle: Concerned) -> S
         name=mail.subject,
     )
     state = store.MISSING if circle.addresses else store.EXCLUDED
-    return Settled(_message(raw, mail, state), (), (item,))
+    message = _message(raw, mail, state)
+    lost = tuple(address.key for address in found.lost)
+    return Settled(replace(message, addresses=lost), (), (item,))
 
 
 def _message(raw: RawMessage, mail: Mail, state: str) -> Message:
