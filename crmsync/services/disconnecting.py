@@ -11,6 +11,7 @@ from crmsync.connectors.google.tokens import Grant
 from crmsync.errors import CrmSyncError, UsageError
 from crmsync.services import auditing
 from crmsync.services.app import App
+from crmsync.services.recording import pushing
 from crmsync.services.runs import SERVICE_OF
 from crmsync.storage import leases, people
 from crmsync.storage import tables as t
@@ -103,6 +104,7 @@ def disconnect(
     others = people.grants_of_account(
         app.database, connection.google_sub, connection.connection_id
     )
+    pushing.stop(app, connection)
     people.drop_connection(app.database, connection.connection_id)
     result = _revoke(app, connection, others)
     if not keep_links:

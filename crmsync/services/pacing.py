@@ -18,6 +18,7 @@ from crmsync.storage.people import Pair
 
 _FIRST_RETRY = 30.0
 _LOOK_BACK = 8
+_WITH_PUSH = 900
 
 
 def plan_next(app: App, pair: Pair, cycle_id: str, report: CycleReport) -> None:
@@ -28,13 +29,23 @@ def plan_next(app: App, pair: Pair, cycle_id: str, report: CycleReport) -> None:
 
 
 def _wait(app: App, pair: Pair, cycle_id: str, report: CycleReport) -> float:
-    poll = int(settings.get(app, "poll_seconds", user_id=pair.user_id, kind=pair.kind))
+    poll = _poll(app, pair)
     spread = poll * (crc32(cycle_id.encode()) % 21 - 10) / 100
     if report.state is not CycleState.PARTIAL or report.error is None:
         return poll + spread
     retry = _FIRST_RETRY * 2 ** _troubled_before(app, pair, cycle_id)
     wait: float = min(retry, float(poll)) + spread / 10
     return max(wait, report.retry_after or 0.0)
+
+
+def _poll(app: App, pair: Pair) -> int:
+    """Return the regular interval; where Gmail rings, the poll is only a backstop."""
+    names = ("poll_seconds",)
+    found = settings.chosen(app, user_id=pair.user_id, names=names)
+    is_default = not found.values
+    if pair.kind == "mail" and app.config.pubsub_topic and is_default:
+        return _WITH_PUSH
+    return int(found.get("poll_seconds", user_id=pair.user_id, kind=pair.kind))
 
 
 def _troubled_before(app: App, pair: Pair, cycle_id: str) -> int:

@@ -27,12 +27,16 @@ class Cursor:
         own: the user's addresses.
         labels: the ids of our labels, by name.
         opened_at: when addresses and labels were looked at.
+        watch: which notifications were asked for; "" none (MAIL-11).
+        watch_until: until when they come.
     """
 
     history_id: str = ""
     own: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     opened_at: datetime | None = None
+    watch: str = ""
+    watch_until: datetime | None = None
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether addresses and labels were looked at lately."""
@@ -51,9 +55,13 @@ def load_cursor(database: Database, pair_id: str) -> Cursor:
         return Cursor()
     memo = dict(row.memo or {})
     own = tuple(orjson.loads(memo.pop("own", "[]")))
-    opened = memo.pop("opened_at", "")
-    at = datetime.fromisoformat(opened).astimezone(UTC) if opened else None
-    return Cursor(row.cursor or "", own, memo, at)
+    watch = memo.pop("watch", "")
+    times = [_time(memo.pop(name, "")) for name in ("opened_at", "watch_until")]
+    return Cursor(row.cursor or "", own, memo, times[0], watch, times[1])
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text).astimezone(UTC) if text else None
 
 
 def save_cursor(
@@ -65,8 +73,12 @@ def save_cursor(
         LeaseLost: if another worker has taken the pair over.
     """
     memo = {**cursor.labels, "own": orjson.dumps(cursor.own).decode()}
-    if cursor.opened_at is not None:
-        memo["opened_at"] = cursor.opened_at.isoformat()
+    memo["watch"] = cursor.watch
+    for name, at in (
+        ("opened_at", cursor.opened_at),
+        ("watch_until", cursor.watch_until),
+    ):
+        memo[name] = at.isoformat() if at is not None else ""
     row = {
         "pair_id": lease.pair_id,
         "side": SideName.GOOGLE.value,

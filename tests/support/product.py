@@ -68,17 +68,19 @@ class Product:
         grouping.designate(self.app, user, group, actor=ACTOR)
         return user
 
-    def connect(self, user: User, account: str = "") -> None:
+    def connect(
+        self, user: User, account: str = "", *, service: str = "google_sync"
+    ) -> None:
         """Agree on the consent page over HTTP, and confirm."""
         session = secrets.token_urlsafe(16)
         browser = Browser()
         with CallbackServer(self.app.config.public_url) as server:
-            url = connecting.start(self.app, user, "google_sync", session)
+            url = connecting.start(self.app, user, service, session)
             browser.agree(url, account or user.email)
             answer = server.wait(20)
         browser.close()
         waiting = connecting.callback(self.app, session, answer)
-        connecting.confirm(self.app, user, "google_sync", session, waiting.email)
+        connecting.confirm(self.app, user, service, session, waiting.email)
         # A worker has one pair per user to look after, which is easier to count.
         for kind in ("calendar", "tasks"):
             pair = people.pair_of(self.app.database, user.user_id, kind)

@@ -25,7 +25,7 @@ from crmsync.errors import (
     Retryable,
 )
 from crmsync.mailports import LABEL_GONE, RawMessage
-from crmsync.services.recording import labels, messages
+from crmsync.services.recording import labels, messages, pushing
 from crmsync.services.recording.desk import Desk
 from crmsync.services.recording.labels import Labels
 from crmsync.storage import mail as store
@@ -69,7 +69,7 @@ def run(desk: Desk, is_over: Callable[[], bool]) -> CycleReport:
         troubles += int(not turn.deal_with(message_id, why))
     turn.follow_persons()
     now = desk.app.clock.now()
-    following = turn.cursor(work.following)
+    following = turn.watched(turn.cursor(work.following))
     save_cursor(desk.database, desk.lease, following, now)
     state = CycleState.PARTIAL if troubles else CycleState.SUCCEEDED
     return CycleReport(state, is_accepted=True)
@@ -121,7 +121,25 @@ class _Turn:
     def cursor(self, history_id: str) -> Cursor:
         """Return where the next cycle goes on."""
         memo = self._ours.to_memo()
-        return Cursor(history_id, self._own, memo, self._opened_at)
+        before = self._cursor
+        return Cursor(
+            history_id,
+            self._own,
+            memo,
+            self._opened_at,
+            before.watch,
+            before.watch_until,
+        )
+
+    def watched(self, cursor: Cursor) -> Cursor:
+        """Return the cursor once Gmail notifies us, where a topic is configured."""
+        desk = self._desk
+        topic = str(desk.app.config.pubsub_topic)
+        # A followed conversation's new messages carry no label of ours.
+        is_all = store.followed(desk.database, desk.pair.pair_id)
+        labels = () if is_all else (self._ours.send,)
+        now = desk.app.clock.now()
+        return pushing.watched(desk.mailbox, topic, cursor, labels, now)
 
     # -------------------------------------------------------- what is to do
 
