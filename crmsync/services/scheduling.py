@@ -18,12 +18,12 @@ from crmsync.services import auditing, settings
 from crmsync.services.app import App
 from crmsync.services.runs import SERVICE_OF
 from crmsync.services.settings_table import KINDS
-from crmsync.services.syncing import READY_KINDS, check_allowed
+from crmsync.services.syncing import check_allowed
 from crmsync.services.telling import cycle_json
 from crmsync.storage import history, leases, people, queueing
 from crmsync.storage.people import User
 
-SERVICES = {kind: SERVICE_OF[kind] for kind in READY_KINDS}
+SERVICES = dict(SERVICE_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,6 @@ class KindState:
     """How one kind of a user is doing, for Options and the add-on.
 
     Attributes:
-        is_ready: this version can synchronise it.
         is_allowed: the admin has not withheld it (AUTH-9).
         is_granted: its scope was granted (AUTH-5).
         is_accepted: a first cycle was accepted.
@@ -43,7 +42,6 @@ class KindState:
     """
 
     kind: str
-    is_ready: bool
     is_allowed: bool
     is_granted: bool
     is_paused: bool
@@ -59,7 +57,7 @@ class KindState:
     @property
     def can_preview(self) -> bool:
         """Whether a dry run can say anything."""
-        is_open = self.is_ready and self.is_allowed and self.is_granted
+        is_open = self.is_allowed and self.is_granted
         has_group = self.kind != "contacts" or bool(self.group_id)
         return is_open and has_group and self.trouble in {"", "paused"}
 
@@ -83,7 +81,6 @@ def _kind_state(app: App, user: User, kind: str, allowed: Sequence[str]) -> Kind
     now = app.clock.now()
     state = KindState(
         kind=kind,
-        is_ready=kind in READY_KINDS,
         is_allowed=kind in allowed,
         is_granted=granted,
         is_paused=pair.is_paused,
@@ -106,7 +103,6 @@ def _with_problem(state: KindState, connected: str) -> KindState:
     from dataclasses import replace
 
     problems = (
-        (not state.is_ready, "later_version", "Comes with a later version."),
         (not state.is_allowed, "withheld", "Withheld: ask your administrator."),
         (not connected, "not_authorised", "Not authorised yet."),
         (

@@ -33,9 +33,6 @@ from crmsync.storage.people import Pair, User
 from crmsync.storage.scratch import bring_back, scratch_copy
 from crmsync.storage.state import SqlState
 
-READY_KINDS = ("contacts", "calendar", "tasks", "mail")
-"""Kinds this version can run."""
-
 PAUSED = {
     "code": "paused_by_person",
     "message": "This kind was paused in the middle of the cycle.",
@@ -87,16 +84,20 @@ def run_kinds(
 def _chosen_kinds(app: App, user: User, kinds: Sequence[str]) -> list[str]:
     allowed = settings.allowed_kinds(app, user.user_id)
     if not kinds:
-        return [kind for kind in allowed if kind in READY_KINDS]
+        return [kind for kind in allowed if kind != "mail" or _has_mail(app, user)]
     for kind in kinds:
         if kind not in KINDS:
             known = ", ".join(KINDS)
             raise UsageError(f"There is no kind {kind!r}; kinds are {known}.")
         if kind not in allowed:
             check_allowed(app, user, kind)
-        if kind not in READY_KINDS:
-            raise UsageError(f"This version cannot synchronise {kind} yet.")
     return list(dict.fromkeys(kinds))
+
+
+def _has_mail(app: App, user: User) -> bool:
+    """Whether Google Mail was authorised: it is a consent of its own, and optional."""
+    service = SERVICE_OF["mail"]
+    return people.connection_of(app.database, user.user_id, service) is not None
 
 
 def run_kind(app: App, user: User, kind: str, order: Order) -> dict[str, Any]:

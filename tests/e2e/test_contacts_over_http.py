@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import inspect, select
 
 from cli import builtin
-from crmsync.bootstrap import GoogleParts
 from crmsync.errors import UsageError
+from crmsync.parts.google import GoogleParts
 from crmsync.services import (
     accounts,
     checking,

@@ -334,16 +334,13 @@ def test_a_withheld_kind_is_shown_disabled_and_cannot_be_started(
     assert all("Ask your administrator" in answer.text for answer in tried)
 
 
-def test_a_kind_of_a_later_version_says_so_and_cannot_be_started(
-    site: Site, box: SandboxServer
-) -> None:
+def test_mail_waits_for_its_own_authorisation(site: Site, box: SandboxServer) -> None:
     anna = ready(site, box)
 
     page = anna.get("/options").text
-    tried = anna.post("/options/mail/sync")
 
-    assert "Comes with a later version" in page
-    assert tried.status_code == 400
+    assert "Mail needs a Google account" in page
+    assert anna.post("/options/mail/sync").status_code == 400
     assert anna.post("/options/nonsense/sync").status_code == 404
 
 

@@ -1,0 +1,1 @@
+"""The backends behind the services, wired: Google, and each CRM."""
