@@ -288,7 +288,7 @@ def set_up_company(wired: Any) -> None:
     hint = "new: authorise, choose a group, look at a preview" if is_new else "set up"
     plan.say(f"   {NEWCOMER[0]} ({hint})")
     root = wired.config.google_root_url
-    plan.say(f"A person's hand in Google's contacts: {root}/_sandbox/panel")
+    plan.say(f"A person's hand in Google, all of it: {root}/_sandbox/panel")
 
 
 def _stay(wired: Any) -> None:

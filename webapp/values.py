@@ -39,6 +39,7 @@ LABELS = {
 def init(web: Flask) -> None:
     """Teach Jinja to write values by their field."""
     web.jinja_env.filters["field_value"] = write_value
+    web.jinja_env.filters["google_place"] = google_place
 
 
 def write_value(value: object, name: str) -> object:
@@ -148,3 +149,21 @@ _WRITERS: dict[str, Callable[[str], str]] = {
     "guest_list": _guests,
     "answer": lambda value: _ANSWERS[value],
 }
+
+
+_PLACES = {
+    None: "Not there",
+    "task": "A task of yours",
+    "own": "An event of yours",
+    "solo": "An event of your own, without guests",
+    "invited": "Somebody else’s event, to which you are invited",
+    "separate": "An event of your own, without guests",
+    "copy": "Your copy of the leader’s event",
+    "former": "Your event, until the new leader’s is there",
+    "imported": "Only shown here, and never changed there",
+}
+
+
+def google_place(role: str | None) -> str:
+    """Return where an activity stands in one's Google, for people."""
+    return _PLACES.get(role, "An event")

@@ -254,7 +254,7 @@ class _Page:
             values,
             self.new_fields(role),
             run.new_key(remote.remote_id),
-            name=run.kind.display_name(values),
+            name=self.name_of(values, parent),
         )
         if not item.crm and not item.google:
             return self.skipped(item, "nothing_mapped")
@@ -263,6 +263,13 @@ class _Page:
         item = replace(item, role=role, parent=of, account=series)
         many = guests_of(run, item, role, is_backlog=remote.is_backlog)
         return replace(item, guests=many)
+
+    def name_of(self, values: Values, parent: Link | None) -> str:
+        """Return what people call a record; an occurrence is told by its day."""
+        if parent is None or not values.get("slot"):
+            return self.run.kind.display_name(values)
+        subject = values.get("subject") or parent.base.crm.get("subject", "")
+        return f"{subject}, {values['slot'][:10]}".lstrip(", ")
 
     def skipped(self, item: Item, reason: str) -> Item:
         """Tell of a record that is left out."""

@@ -26,7 +26,7 @@ REASONS = MappingProxyType(
         "key": "The Google contact carries the key of this CRM contact.",
         "chosen": "A person chose this record.",
         "merged_elsewhere": "The contact was merged into another one.",
-        "no_counterpart": "There is no such contact on the other side.",
+        "no_counterpart": "It was not on the other side yet.",
         "address_of_another": "The address belongs to another contact by its name.",
         "several_candidates": "More than one contact could be meant.",
         "different_last_names": "The address is the same, but the last names differ.",

@@ -30,6 +30,8 @@ from crm.errors import BadValue, VersionMismatch
 from crm.folding import address_key
 from crm.occurrences import OccurrenceEdit
 from crm.rows import ContactRow
+from crmsync.records.activities import Role
+from crmsync.services import placing, settings
 from webapp import builtin, session
 from webapp.contactform import tidy
 from webapp.pages import activities as lists
@@ -124,16 +126,38 @@ def detail(activity_id: str) -> Any:
 
 def _shared(connection: Connection, viewer: str, subject: Subject) -> dict[str, Any]:
     """Return what both tabs show."""
-    mine = subject.row.participant(viewer)
-    is_asked = mine is not None and subject.row.leader != viewer
+    role = place_of(subject)
     return {
         "subject": subject,
         "row": subject.row,
-        "mine": mine if is_asked or (mine is not None and mine.answer) else None,
+        "mine": _asked(subject.row, viewer, role),
+        "in_google": role,
         "names": {u.id: u.name or u.email for u in users.list_all(connection)},
         "viewer": viewer,
         "is_todo": subject.row.type == TODO,
     }
+
+
+def place_of(subject: Subject) -> str | None:
+    """Return how an activity stands in the user's Google, or None."""
+    series = (subject.series.id,) if subject.series else ()
+    ids = (subject.row.id, *series)
+    return placing.role_in_google(core(), session.user().user_id, ids)
+
+
+def _asked(row: ActivityRow, viewer: str, role: str | None) -> Participant | None:
+    """Return the viewer if somebody else asks for an answer of theirs."""
+    mine = row.participant(viewer)
+    if mine is None or row.leader != viewer:
+        return mine
+    # An invitation that became an event of one's own asks for nothing any more.
+    return mine if mine.answer and role not in {Role.SOLO, Role.OWN} else None
+
+
+def _invites_contacts() -> bool:
+    user_id = session.user().user_id
+    found = settings.get(core(), "invite_contacts", user_id=user_id, kind="calendar")
+    return found == "on"
 
 
 def contact_of(
@@ -170,6 +194,7 @@ def show_participants(activity_id: str, problem: str = "") -> Any:
     page = render_template(
         "activities/participants.html",
         **shared,
+        invites_contacts=_invites_contacts(),
         members=sorted(
             (p for p in people if p.kind is Kind.USER),
             key=lambda p: (p.ref != subject.row.leader, shared["names"].get(p.ref, "")),

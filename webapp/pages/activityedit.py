@@ -19,13 +19,14 @@ from crm.common import EVERYONE, Author
 from crm.errors import BadValue, CrmError, Imported
 from crm.occurrences import OccurrenceEdit
 from crmsync.errors import UsageError
+from crmsync.records.activities import Role
 from webapp import builtin
 from webapp.activityform import SCOPES, TYPES, Begun, has_errors, make_form, typed
 from webapp.contactform import compare, read_base, write_base
 from webapp.formats import time_zone
 from webapp.pages import activities as lists
 from webapp.pages import activity as page
-from webapp.pages.activity import Subject, contact_words, named_contact
+from webapp.pages.activity import Subject, contact_words, named_contact, place_of
 from webapp.wiring import core
 
 pages = page.pages
@@ -332,5 +333,6 @@ def _show(draft: Draft) -> Any:
             for name, value in draft.theirs.items()
         },
         error=draft.error,
+        is_invited=subject is not None and place_of(subject) == Role.INVITED,
     )
     return html if draft.status == 200 else (html, draft.status)

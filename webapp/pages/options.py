@@ -248,4 +248,4 @@ def _order(kind: str, what: str, detail: dict[str, Any] | None = None) -> Respon
 
 
 def _back() -> Response:
-    return redirect(url_for("options.general", _anchor="kinds"))
+    return redirect(url_for("options.general"))
