@@ -55,6 +55,8 @@ BAR: tuple[tuple[str, tuple[Entry, ...]], ...] = (
             Entry("Contacts", "people", "contacts.listing", ("contacts",)),
             Entry("Groups", "collection", "groups.listing", ("groups",)),
             Entry("Leads", "person-plus", "leads.listing", ("leads",)),
+            Entry("Opportunities", "box", "opportunities.listing", ("opportunities",)),
+            Entry("Tickets", "collection", "tickets.listing", ("tickets",)),
             Entry("Accounts", "building", "accounts.listing", ("accounts",)),
             Entry("Activities", "calendar3", "activities.listing", ("activities",)),
         ),

@@ -32,6 +32,8 @@ REASONS = MappingProxyType(
         "different_last_names": "The address is the same, but the last names differ.",
         "copy_of_linked": "It looks like a copy of a contact that is linked already.",
         "ambiguous_account": "More than one account has this company name.",
+        "mail_taken_back": "A person took the message back.",
+        "mail_moved": "A person moved the message to where it belongs.",
         "skipped_by_person": "A person chose to leave it alone; Retry asks again.",
         "nothing_mapped": "It holds no field that the other side could take.",
         "edited_in_crm": "It was edited in the CRM.",

@@ -12,14 +12,17 @@ from typing import Any
 
 from werkzeug.routing import Rule
 
-from crm import accounts, activities, contacts, groups, users
+from crm import accounts, activities, contacts, groups, history, users
 from crm.accounts import AccountRule
 from crm.common import Author
+from crm.deals import OPPORTUNITIES, TICKETS
+from crm.leads import LEADS
+from crm.shelves import Shelf
 from crmsync.services import ordering
 from crmsync.services.syncing import Order, run_kinds
 from crmsync.storage import people, proposals
 from crmsync.storage.people import User
-from tests.web.scenes import add_cycle, add_item, conflict
+from tests.web.scenes import add_cycle, add_item, add_mail, conflict
 from tests.web.site import Site
 
 UNKNOWN = "nothing-has-this-id"
@@ -129,7 +132,33 @@ def _proposal(site: Site, user: User) -> str:
     return str(row["id"])
 
 
+def _record(shelf: Shelf, values: dict[str, str]) -> Callable[[Site, User], str]:
+    def make(site: Site, user: User) -> str:
+        with site.app.database.write() as connection:
+            by = _author(site, connection, user)
+            return shelf.create(connection, values, owner=by.user_id, by=by).id
+
+    return make
+
+
+def _mail(site: Site, user: User) -> str:
+    return add_mail(site, "contact", _contact(site, user))
+
+
+def _file(site: Site, user: User) -> str:
+    history_id = _mail(site, user)
+    with site.app.database.read() as connection:
+        return history.mail(connection, history_id).files[0].id
+
+
 _CONTACT = Record("contact_id", _contact)
+_MAIL = Record("history_id", _mail)
+_SHELVES = {
+    "leads": Record("record_id", _record(LEADS, {"last": "Private"})),
+    "opportunities": Record("record_id", _record(OPPORTUNITIES, {"name": "Private"})),
+    "tickets": Record("record_id", _record(TICKETS, {"subject": "Private"})),
+}
+_OF_SHELVES = ("detail", "history", "attachments", "edit", "save", "delete")
 _ACCOUNT = Record("account_id", _account)
 _ACTIVITY = Record("activity_id", _activity)
 _GROUP = Record("group_id", _group)
@@ -141,6 +170,15 @@ RECORDS: dict[str, Record] = {
     "orders.state": Record("order_id", an_order),
     "options.preview": Record("cycle_id", a_preview),
     "contacts.detail": _CONTACT,
+    "contacts.history": _CONTACT,
+    "contacts.attachments": _CONTACT,
+    **{f"mail.{name}": _MAIL for name in ("detail", "body", "undo", "move")},
+    "mail.download": Record("file_id", _file),
+    **{
+        f"{where}.{name}": record
+        for where, record in _SHELVES.items()
+        for name in _OF_SHELVES
+    },
     "contacts.sync": _CONTACT,
     "contacts.of_contact": _CONTACT,
     "contacts.edit": _CONTACT,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
 from cli import builtin
+from crm import mail as crm_mail
+from crmsync.mailports import StoredFile
+from crmsync.records.mail import Address, FileKind, Mail
 from crmsync.services import grouping, working
 from crmsync.storage import cycles, people
 from crmsync.storage import tables as t
@@ -122,6 +125,41 @@ def add_contact(site: Site, *, selected: bool = False, **values: str) -> str:
     if selected:
         builtin.change_members(site.app, GROUP, [made["id"]], selected=True)
     return str(made["id"])
+
+
+def add_mail(
+    site: Site, kind: str, person_id: str, *files: StoredFile, **facts: Any
+) -> str:
+    """Record a message in somebody's history; returns the history record's id."""
+    sender = Address("ada@x.example", "Ada")
+    values = {"message_id": f"<{person_id}@x>", "subject": "Offer", "sender": sender}
+    message = Mail(**{**values, **facts})
+    attached = files or (
+        StoredFile("d" * 64, "a.pdf", "application/pdf", 9, FileKind.ATTACHMENT),
+    )
+    at = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+    key = f"{message.message_id}|{kind}|{person_id}"
+    new = crm_mail.NewMail(
+        key,
+        (kind, person_id),
+        message.message_id,
+        "t1",
+        is_sent=False,
+        subject=message.subject,
+        sender=str(message.sender),
+        sent_at=at,
+        to=tuple(str(address) for address in message.to),
+        text=message.text,
+        html=message.html,
+        files=tuple(
+            crm_mail.NewFile(
+                f.name, f.content_type, f.size, f.digest, f.kind.value, f.content_id
+            )
+            for f in attached
+        ),
+    )
+    with site.app.database.write() as connection:
+        return crm_mail.record(connection, new).history_id
 
 
 def contact(site: Site, contact_id: str) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from webapp.pages import (
     companies,
     cycle,
     groups,
+    histories,
     home,
     inbox,
-    merging,
+    mail,
     options,
     orders,
+    records,
     services,
     signin,
     trace,
@@ -26,7 +28,9 @@ BLUEPRINTS = (
     cycle.pages,  # the list's own as well: both make the blueprint `history`
     inbox.pages,
     trace.pages,
-    merging.pages,
+    histories.contact_pages,  # those of contacts, and one tab more
+    mail.pages,
+    *records.BLUEPRINTS,
     groups.pages,
     companies.pages,
     activityedit.pages,  # the list's and the detail's as well
