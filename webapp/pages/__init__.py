@@ -13,6 +13,7 @@ from webapp.pages import (
     mail,
     options,
     orders,
+    receipt,
     records,
     services,
     signin,
@@ -30,6 +31,7 @@ BLUEPRINTS = (
     trace.pages,
     histories.contact_pages,  # those of contacts, and one tab more
     mail.pages,
+    receipt.pages,
     *records.BLUEPRINTS,
     groups.pages,
     companies.pages,

@@ -14,7 +14,7 @@ from crm import accounts, contacts, groups
 from crm.accounts import AccountRow
 from crm.common import EVERYONE, Author
 from crm.errors import AmbiguousAccount, BadValue, CrmError, VersionMismatch
-from crm.fields import FIELDS, is_custom
+from crm.fields import FIELDS, LIMITS, is_custom
 from crm.rows import ContactRow
 from crmsync.errors import UsageError
 from crmsync.services import settings
@@ -67,7 +67,8 @@ def _names(values: Mapping[str, str]) -> tuple[str, ...]:
 @pages.get("/contacts/new")
 def new() -> Any:
     """Show the form of a new contact."""
-    values = {"company": request.args.get("company", "")[:128]}
+    known = ("company", "first", "last", "email")
+    values = {name: request.args.get(name, "")[: LIMITS[name]] for name in known}
     names = _names({})
     return _show(Draft(make_form(names, None, values), names))
 
