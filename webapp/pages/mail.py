@@ -22,6 +22,7 @@ from crm.rows import shown_name
 from crm.shelves import RecordQuery
 from crmsync.errors import CrmSyncError, InvalidRecord, NotFound
 from crmsync.services.recording import undoing
+from crmsync.storage import mailundo
 from webapp import builtin, session
 from webapp.security import framed
 from webapp.wiring import core
@@ -57,7 +58,7 @@ def detail(history_id: str) -> Any:
         files=[file for file in mail.files if file.is_listed],
         has_remote=bool(_REMOTE.search(mail.html)),
         q=query,
-        found=found,
+        found=found if query else _runners_up(mail),
     )
 
 
@@ -96,6 +97,14 @@ def _targets(connection: Connection, viewer: str, text: str) -> list[dict[str, s
             words = values[name] if name else shown_name(values)
             found.append({"kind": shelf.noun, "id": item.row.id, "name": words})
     return found
+
+
+def _runners_up(mail: MailRow) -> list[dict[str, str]]:
+    """Return who has the address as well: one click moves the message (MAIL-4)."""
+    record = mailundo.record_of(core().database, mail.history_id)
+    taken = {mail.contact_id, mail.lead_id}
+    known = record.runners_up if record is not None else ()
+    return [dict(other) for other in known if other["id"] not in taken]
 
 
 # ------------------------------------------------------------------ body and files

@@ -92,6 +92,24 @@ def test_labels_go_in_every_mailbox_when_nobody_has_the_message_any_more(
         assert history.mail(connection, scene.records[0]).is_removed
 
 
+@pytest.mark.rule("MAIL-4")
+def test_one_click_moves_a_message_to_a_runner_up(site: Site) -> None:
+    scene = Scene(site, 1)
+    other = add_contact(site, last="Runner")
+    runner = {"kind": "contact", "id": other, "name": "Runner"}
+    with site.app.database.write() as connection:
+        connection.execute(m.records.update().values(runners_up=[runner]))
+    visitor = site.visitor(ANNA)
+    page = f"/mail/{scene.records[0]}"
+
+    assert f'value="contact:{other}"' in visitor.get(page).text
+    form = {"csrf_token": visitor.token(), "target": f"contact:{other}"}
+    visitor.open("POST", f"{page}/move", form)
+
+    assert page in visitor.get(f"/contacts/{other}/history").text
+    assert f'value="contact:{other}"' not in visitor.get(page).text
+
+
 @pytest.mark.rule("MAIL-15")
 def test_a_move_is_told_and_leaves_the_labels(site: Site) -> None:
     scene = Scene(site, 1)
