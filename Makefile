@@ -25,7 +25,7 @@ setup: $(STAMP) ## Install everything into .venv, and the commit hooks
 	@if [ -d .git ]; then $(BIN)/pre-commit install >/dev/null; fi
 
 demo: $(STAMP) ## Show the product in a throw-away instance, then exit
-	@$(BIN)/crm-sync demo $(DEMO)
+	@$(BIN)/crm-sync demo --load tests/data/mail $(DEMO)
 
 run: $(STAMP) ## Run everything with a local Google and demo data, until Ctrl-C
 	@$(BIN)/crm-sync up --sandbox $(UP)

@@ -22,7 +22,7 @@ from typing import Any
 
 import click
 
-from cli import demo_files
+from cli import demo_files, demo_mail
 from cli.common import echo_json, says_errors
 from cli.sync import print_cycle
 from crmsync.errors import ConfigError, UsageError
@@ -50,6 +50,7 @@ class _Plan:
     tables: tuple[Path, ...]
     as_json: bool
     stays: bool
+    mail: tuple[str, ...] = ()
 
     def say(self, text: str) -> None:
         """Print a line, unless JSON is wanted."""
@@ -63,7 +64,7 @@ class _Plan:
     "--load",
     multiple=True,
     metavar="[ACCOUNT=]FILE",
-    help="vCards and iCalendar files, or a folder of them; or a CSV.",
+    help="vCards, iCalendar and mail files, or a folder of them; or a CSV.",
 )
 @click.option("--stay", is_flag=True, help="Stay up until Ctrl-C, to try commands.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -73,12 +74,10 @@ def demo(backend: str, load: tuple[str, ...], stay: bool, as_json: bool) -> None
     if backend != "builtin":
         raise UsageError("This version's demo knows only --crm builtin.")
     files = [file for text in load for file in demo_files.files_in(text)]
-    plan = _Plan(
-        tuple(f for f in files if not f.lower().endswith(".csv")),
-        tuple(Path(f) for f in files if f.lower().endswith(".csv")),
-        as_json,
-        stay,
-    )
+    mail = tuple(f for f in files if f.lower().endswith(demo_mail.SUFFIXES))
+    tables = tuple(Path(f) for f in files if f.lower().endswith(".csv"))
+    rest = tuple(f for f in files if f not in mail and Path(f) not in tables)
+    plan = _Plan(rest, tables, as_json, stay, mail)
     with (
         TemporaryDirectory(prefix="crm-sync-demo-") as folder,
         _sandbox(Path(folder), plan) as url,
@@ -232,9 +231,13 @@ def _show(wired: Any, plan: _Plan) -> dict[str, Any]:
     plan.say("   All is well." if not problems else "   Something is wrong:")
     for problem in problems:
         plan.say(f"   {problem}")
+    plan.say("\n8. Mail: Anna labels messages in Gmail, and a cycle records them.")
+    _connect(wired, users[0], "google_mail")
+    mails, wrong = demo_mail.show(wired, users[0], plan.mail, plan.say)
+    problems += wrong
     _print_questions(wired, plan)
     return {
-        "cycles": [*dry, *first, *second, *third],
+        "cycles": [*dry, *first, *second, *third, *mails],
         "check": found,
         "figures": [asdict(figure) for figure in figures],
         "problems": problems,
@@ -349,7 +352,7 @@ def demo_table() -> Path:
     return Path(spec.origin).parent / "data" / "demo-crm.csv"
 
 
-def _connect(wired: Any, user: Any) -> str:
+def _connect(wired: Any, user: Any, service: str = "google_sync") -> str:
     from cli.browser import Browser
     from cli.callback import CallbackServer
     from crmsync.services import connecting
@@ -357,12 +360,12 @@ def _connect(wired: Any, user: Any) -> str:
     session = secrets.token_urlsafe(16)
     browser = Browser()
     with CallbackServer(wired.config.public_url) as server:
-        url = connecting.start(wired, user, "google_sync", session)
+        url = connecting.start(wired, user, service, session)
         browser.agree(url, user.email)
         answer = server.wait(_PATIENCE)
     browser.close()
     waiting = connecting.callback(wired, session, answer)
-    made = connecting.confirm(wired, user, "google_sync", session, waiting.email)
+    made = connecting.confirm(wired, user, service, session, waiting.email)
     return str(made.email)
 
 
@@ -378,7 +381,7 @@ def _print_questions(wired: Any, plan: _Plan) -> None:
     questions = reporting.inbox(wired, None)
     if not questions:
         return
-    plan.say(f"\n8. {len(questions)} questions wait for a person, for example:")
+    plan.say(f"\n9. {len(questions)} questions wait for a person, for example:")
     for entry in questions[:3]:
         item = entry.get("item")
         if item:

@@ -23,9 +23,10 @@ def files_in(text: str) -> list[str]:
     folder = Path(place)
     if not folder.is_dir():
         return [text]
-    found = [p for suffix in ("vcf", "ics") for p in folder.rglob(f"*.{suffix}")]
+    known = ("vcf", "ics", "eml", "mbox")
+    found = [p for suffix in known for p in folder.rglob(f"*.{suffix}")]
     if not found:
-        raise UsageError(f"There are no .vcf and no .ics files in {folder}.")
+        raise UsageError(f"There are no .vcf, .ics, .eml and .mbox files in {folder}.")
     return [f"{owner}{equals}{path}" for path in sorted(found)]
 
 

@@ -81,7 +81,16 @@ def print_cycle(cycle: dict[str, Any], *, points_on: bool = True) -> None:
     for side, label in (("google", "Google"), ("crm", "CRM")):
         done = ", ".join(f"{n} {what}" for what, n in counts[side].items() if n)
         words.append(f"{label}: {done or 'nothing'}")
-    rest = ("unchanged", "conflicts", "held", "skipped", "errors")
+    rest = (
+        "recorded",
+        "missing",
+        "files",
+        "unchanged",
+        "conflicts",
+        "held",
+        "skipped",
+        "errors",
+    )
     words += [f"{name} {counts[name]}" for name in rest if counts[name]]
     click.echo(f"  {'; '.join(words)}")
     requests = cycle["requests"]

@@ -196,12 +196,10 @@ class Recorded:
     Attributes:
         history_id: the history record.
         was_there: it had been recorded before, by whomever.
-        is_removed: somebody took it back; it is not made again (MAIL-15).
     """
 
     history_id: str
     was_there: bool = False
-    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +226,11 @@ class MailCrm(Protocol):
         ...
 
     def record(self, mails: Sequence[NewMail]) -> Sequence[Filed]:
-        """Record messages; one outcome each, in order."""
+        """Record messages; one outcome each, in order.
+
+        A known key answers with what is there; one that was taken back is there anew,
+        for who labels a message again wants it recorded (MAIL-15).
+        """
         ...
 
     def remove(self, history_id: str) -> None:

@@ -281,6 +281,13 @@ def told(database: Database, keys: Sequence[str]) -> frozenset[str]:
         return frozenset(connection.execute(wanted).scalars())
 
 
+def recorded_identities(database: Database) -> frozenset[str]:
+    """Return which messages are in the CRM's history, whoever recorded them."""
+    wanted = select(m.records.c.identity).where(m.records.c.removed_at.is_(None))
+    with database.read() as connection:
+        return frozenset(connection.execute(wanted).scalars())
+
+
 def files_of(connection: Connection, cycle_id: str) -> int:
     """Return how many files the records have that a cycle made."""
     table = m.records
