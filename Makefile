@@ -9,7 +9,7 @@ N ?= 100000
 KILLS ?= 20
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check bench simulate faults chaos screenshots clean
+.PHONY: help setup run demo test check bench simulate damage faults chaos screenshots clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ test: check ## All checks and all tests
 simulate: $(STAMP) ## The seeded simulation: make simulate N=100000
 	$(BIN)/python -m tests.support.simulation $(N)
 	$(BIN)/python -m tests.support.calendar_story $$(( $(N) / 4 ))
+
+damage: $(STAMP) ## Read damaged messages: make damage N=10000
+	$(BIN)/python -m tests.support.damage $(N)
 
 bench: $(STAMP) ## Requests, time and memory, as ratios; rewrites docs/benchmarks.md
 	$(BIN)/python -m benchmarks $(BENCH)

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks import agenda
+from benchmarks import agenda, mail
 from benchmarks.ours import Cycle, Installation
 from benchmarks.peer import Peer
 from benchmarks.runs import PAIRS, Cost
@@ -138,7 +138,7 @@ def told(figures: Iterator[Figure], tell: Callable[[Figure], None]) -> list[Figu
 
 def main() -> int:
     """Measure, print, and keep the tables; 1 if a target is missed."""
-    tables = {"contacts": measure, "agenda": agenda.measure}
+    tables = {"contacts": measure, "agenda": agenda.measure, "mail": mail.measure}
     status = 0
     for table in sys.argv[1:] or tables:
         with TemporaryDirectory(prefix="crm-sync-bench-") as folder:

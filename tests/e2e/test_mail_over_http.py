@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -88,11 +89,13 @@ class Mailroom:
             if "format=raw" in row["query"]
         ]
 
-    def history(self, contact: str) -> list[Any]:
+    def history(self, contact: str, *, limit: int = 50) -> list[Any]:
         with self.product.app.database.read() as conn:
             viewer = users.get_by_email(conn, ANNA)
             assert viewer is not None
-            return history.entries(conn, ("contact", contact), viewer=viewer.id)
+            return history.entries(
+                conn, ("contact", contact), viewer=viewer.id, limit=limit
+            )
 
 
 @pytest.fixture
@@ -321,3 +324,27 @@ def test_whatever_arrives_is_recorded_and_stops_nothing(room: Mailroom) -> None:
 
     assert (done["state"], done["counts"]["recorded"]) == ("succeeded", len(broken))
     assert len(room.history(ada)) == len(broken)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.rule("MAIL-7")
+def test_a_hundred_messages_of_two_mailboxes_recorded_at_once_are_recorded_once(
+    room: Mailroom,
+) -> None:
+    ben, ada = room.hire(BEN), room.contact("Ada", ADA)
+    states = set()
+
+    with ThreadPoolExecutor(2) as both:
+        for number in range(100):
+            raw = letter(ADA, ANNA, BEN, number=number, files=(b"%d" % number * 900,))
+            room.arrives(raw, SEND)
+            room.arrives(raw, SEND, account=BEN)
+            cycles = list(both.map(room.cycle, (room.anna, ben)))
+            states |= {cycle["state"] for cycle in cycles}
+
+    told = [entry.subject for entry in room.history(ada, limit=500)]
+    assert states == {"succeeded"}
+    assert sorted(told) == sorted(f"Offer {number}" for number in range(100))
+    for account in (ANNA, BEN):
+        assert room.box.mail(account, label=SEND) == []
+        assert len(room.box.mail(account, label=RECORDED)) == 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import random
 from email import message_from_bytes
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from crmsync.mime import read_mail
 from crmsync.records.mail import FileKind, Mail
+from tests.support.damage import attacked
 from tests.unit.mime.letters import FILES, letter, mixed
 
 HTML = "Content-Type: text/html; charset=utf-8"
@@ -289,49 +289,6 @@ def test_real_messages_are_read_with_every_file(path: Path) -> None:
         if leaf.get_filename() and not leaf.is_multipart():
             assert leaf.get_payload(decode=True) in kept
     assert mail.identity
-
-
-def mutated(raw: bytes, chance: random.Random) -> bytes:
-    """Return a message after some accidents."""
-    data = bytearray(raw)
-    for _ in range(chance.randint(1, 8)):
-        if not data:
-            break
-        at = chance.randrange(len(data))
-        end = min(len(data), at + chance.randint(1, 60))
-        roll = chance.random()
-        if roll < 0.3:
-            data[at] = chance.randrange(256)
-        elif roll < 0.5:
-            del data[at:end]
-        elif roll < 0.7:
-            data[at:at] = data[chance.randrange(len(data)) :][: end - at]
-        elif roll < 0.85:
-            data[at:at] = chance.choice(TROUBLE)
-        else:
-            del data[at:]
-    return bytes(data)
-
-
-TROUBLE = (
-    b"\r\n\r\n", b"\n", b"\x00", b"\xff\xfe", b"=?utf-8?b?////?=", b"=?x?q?=00?=",
-    b"--", b"boundary=", b"Content-Type: multipart/mixed\n\n", b"charset=utf-7",
-    b"Content-Transfer-Encoding: base64\n", b"<script>", b"begin 644 x\n", b"'*%",
-)  # fmt: skip
-
-
-def attacked(seeds: range) -> int:
-    """Read mutated messages; return how many were read."""
-    raws = [path.read_bytes() for path in FILES]
-    for seed in seeds:
-        chance = random.Random(seed)
-        mail = read_mail(mutated(chance.choice(raws), chance))
-        assert mail.identity
-        assert "<script" not in mail.html.casefold()
-        for text in (mail.subject, mail.text, mail.html):
-            text.encode()
-            assert "\x00" not in text
-    return len(seeds)
 
 
 @pytest.mark.rule("MAIL-8")
