@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from urllib.parse import quote
 
@@ -220,7 +220,7 @@ QUERIES = [
 
 
 @pytest.fixture(scope="module")
-def shelf(server: SandboxServer) -> Letters:
+def shelf(server: SandboxServer) -> Iterator[Letters]:
     """Three messages to look for; no test changes them."""
     server.account("searcher@x.example")
     found = Letters(server, "searcher@x.example")
@@ -230,7 +230,8 @@ def shelf(server: SandboxServer) -> Letters:
     lunch = letter("Lunch", "Just two words.", sender=dora, Cc="eve@x.example")
     found.arrives(lunch, at=1_700_050_000)
     found.arrives(with_files("Papers"), at=1_700_100_000)
-    return found
+    yield found
+    found.close()
 
 
 @pytest.mark.point("M-4")
