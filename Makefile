@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The whole suite on two cores; a worker per core.
-WORKERS ?= 2
+# Three workers on two cores: half of the time a test waits for a process of its own.
+WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 N ?= 100000
 KILLS ?= 20
 
