@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httplib2
@@ -16,6 +17,9 @@ from tests.sandbox.harness import (
     Json,
     SandboxServer,
 )
+
+_TICK = 0.002
+"""Seconds: `updated` tells writes apart that are a millisecond apart."""
 
 
 class Diary:
@@ -46,6 +50,7 @@ class Diary:
     # ------------------------------------------------------------ short forms
 
     def insert(self, body: Json, calendar: str = "primary", **more: Any) -> Json:
+        time.sleep(_TICK)
         made: Json = self.api.insert(calendarId=calendar, body=body, **more).execute()
         return made
 
@@ -56,6 +61,7 @@ class Diary:
     def patch(
         self, key: str, body: Json, calendar: str = "primary", **more: Any
     ) -> Json:
+        time.sleep(_TICK)
         request = self.api.patch(calendarId=calendar, eventId=key, body=body, **more)
         made: Json = request.execute()
         return made

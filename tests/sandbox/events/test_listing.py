@@ -142,7 +142,7 @@ def test_tokens_die_of_a_new_access_rule_and_of_age(
     assert anna.refused("page", syncToken=token) == (410, "fullSyncRequired")
 
     token = anna.token()
-    box.switch(calendar_token_days=0.00000001)
+    box.switch(calendar_token_days=1e-12)
     assert anna.refused("page", syncToken=token) == (410, "fullSyncRequired")
 
 
