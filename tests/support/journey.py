@@ -132,7 +132,8 @@ class Journey:
         google.locator("a.row").first.click()
         google.get_by_label("Job title").fill(IN_GOOGLE)
         self.shoot(google, "google")
-        google.get_by_role("button", name="Save").click()
+        with google.expect_navigation():  # a page that is on its way may never close
+            google.get_by_role("button", name="Save").click()
         google.close()
 
     def see_the_conflict_and_restore(self) -> None:
