@@ -122,10 +122,6 @@ class Mailbox(Protocol):
         """Return a message whole, in one request; None if it is gone."""
         ...
 
-    def labels_of(self, message_id: str) -> frozenset[str] | None:
-        """Return the labels of a message without reading it; None if it is gone."""
-        ...
-
     def relabel(
         self, message_id: str, *, add: Collection[str], remove: Collection[str]
     ) -> None:

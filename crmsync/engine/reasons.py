@@ -11,7 +11,6 @@ REASONS = MappingProxyType(
         "mail_most_recent": "Several have the address and as much history; this one "
         "was in touch last.",
         "mail_first": "Several have the address, and nothing tells them apart.",
-        "mail_chosen": "A person chose whose record it becomes.",
         "recorded_before": "It was recorded before, from this mailbox or another.",
         "missing_contact": "No contact or lead has the address. It is recorded by "
         "itself when one appears.",

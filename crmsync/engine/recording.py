@@ -62,7 +62,6 @@ class Rule(StrEnum):
     MOST_HISTORY = "most_history"
     MOST_RECENT = "most_recent"
     FIRST = "first"
-    CHOSEN = "chosen"
 
 
 @dataclass(frozen=True, slots=True)

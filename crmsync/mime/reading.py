@@ -31,6 +31,7 @@ _HTML_TOO_DEEP = "Its HTML is nested too deeply to be shown."
 _TOO_LONG = "The text is too long to be shown as a whole."
 _CHARSET = "Its letters could not all be read; what is shown is a guess."
 _BASE64 = "It is damaged: it could not be decoded."
+_UNPACKED = "What Outlook packed into it could not be read."
 _UNPARTED = "Its parts could not be told apart; it is kept as it came."
 _ENCRYPTED = "It is encrypted; only its recipients can read it."
 _SECRET = frozenset({"application/pgp-encrypted", "application/pkcs7-mime"})
@@ -223,7 +224,9 @@ def _read_part(part: _Part, choice: int, reading: _Reading) -> None:
         if part.type in _SECRET or _is_encrypted(part):
             reason = reason or _ENCRYPTED
         if part.type == "application/ms-tnef" and not reason:
-            reading.files += tnef.unpacked(data)
+            packed = tnef.unpacked(data)
+            reading.files += packed or ()
+            reason = _UNPACKED if packed is None else ""
         reading.keep(part, data, reason)
     else:
         if _is_named(part):

@@ -6,8 +6,8 @@ from crmsync.mime.names import kept
 from crmsync.records.mail import MailFile
 
 
-def unpacked(data: bytes) -> list[MailFile]:
-    """Return the files in a winmail.dat; none if it cannot be read."""
+def unpacked(data: bytes) -> list[MailFile] | None:
+    """Return the files in a winmail.dat; None if it cannot be read."""
     from tnefparse import TNEF
 
     try:
@@ -22,4 +22,4 @@ def unpacked(data: bytes) -> list[MailFile]:
             if file.data
         ]
     except Exception:  # noqa: BLE001  the library tells of bad input in many ways
-        return []
+        return None

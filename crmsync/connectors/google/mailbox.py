@@ -147,13 +147,6 @@ class GoogleMailbox:
             raw,
         )
 
-    def labels_of(self, message_id: str) -> frozenset[str] | None:
-        try:
-            whole = self._api.message(message_id, "minimal")
-        except NotFound:
-            return None
-        return frozenset(whole.get("labelIds") or ())
-
     # ------------------------------------------------------------ push
 
     def watch(self, topic: str, label_ids: Sequence[str]) -> datetime:

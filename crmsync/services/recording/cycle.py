@@ -240,7 +240,7 @@ class _Turn:
             if raw is None or not self._is_wanted(raw, why):
                 return True
             tries = before.tries if before is not None else 0
-            done = messages.record(desk, raw, messages.Wanted(why, tries=tries))
+            done = messages.record(desk, raw, tries)
             if done.state == store.FAILED:
                 return False
             self._label(raw, done)

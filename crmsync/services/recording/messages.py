@@ -15,8 +15,6 @@ from crmsync.engine.plan import Action, Choice, Item, ItemDirection, ItemState
 from crmsync.engine.recording import (
     Concerned,
     Exclusion,
-    Person,
-    Rule,
     Target,
     concerned,
     missing,
@@ -36,21 +34,6 @@ _WHY_EXCLUDED = {
     Exclusion.COLLEAGUE: "colleagues_only",
     Exclusion.NEVER: "never_record",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """How a message is to be recorded.
-
-    Attributes:
-        why: `label`, `thread`, `waiting` or `addon` (MAIL-12).
-        person: whom a person chose; None leaves it to the rules.
-        tries: how often it was tried in vain.
-    """
-
-    why: str
-    person: Person | None = None
-    tries: int = 0
 
 
 def put_off(message: Message, tries: int, now: datetime) -> Message:
@@ -74,18 +57,23 @@ class _Decided:
     chosen: tuple[Target, ...]
 
 
-def record(desk: Desk, raw: RawMessage, wanted: Wanted) -> Message:
+def record(desk: Desk, raw: RawMessage, tries: int = 0) -> Message:
     """Record a message that was read, and return what became of it.
+
+    Args:
+        desk: what it is recorded with.
+        raw: the message.
+        tries: how often it was tried in vain.
 
     Raises:
         Retryable: the CRM or the store of files is down; nothing is settled (MAIL-16).
         LeaseLost: if another worker has taken the pair over.
     """
-    found = _decided(desk, raw, wanted)
+    found = _decided(desk, raw)
     settled = _recorded(desk, found) if found.chosen else _unrecorded(desk, found)
     now = desk.app.clock.now()
     if settled.message.state == store.FAILED:
-        message = put_off(settled.message, wanted.tries, now)
+        message = put_off(settled.message, tries, now)
         settled = replace(settled, message=message)
     store.store(desk.database, desk.lease, desk.cycle_id, settled, now)
     return settled.message
@@ -93,7 +81,7 @@ def record(desk: Desk, raw: RawMessage, wanted: Wanted) -> Message:
 
 def plan(desk: Desk, raw: RawMessage) -> None:
     """Store what would become of a message; nothing is recorded (ENG-7)."""
-    found = _decided(desk, raw, Wanted("label"))
+    found = _decided(desk, raw)
     if not found.chosen:
         items = _unrecorded(desk, found).items
     else:
@@ -103,11 +91,9 @@ def plan(desk: Desk, raw: RawMessage) -> None:
     store.plan(desk.database, desk.lease, desk.cycle_id, items, desk.app.clock.now())
 
 
-def _decided(desk: Desk, raw: RawMessage, wanted: Wanted) -> _Decided:
+def _decided(desk: Desk, raw: RawMessage) -> _Decided:
     mail = read_mail(raw.raw)
     circle = concerned(mail, desk.circle, is_sent="SENT" in raw.labels)
-    if wanted.person is not None:
-        return _Decided(raw, mail, circle, (), (Target(wanted.person, Rule.CHOSEN),))
     keys = {address.key for address in circle.addresses}
     people = desk.crm.find(keys) if keys else ()
     chosen = targets(circle.addresses, people)

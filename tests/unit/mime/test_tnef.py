@@ -49,12 +49,21 @@ def test_the_files_that_outlook_packed_are_unpacked() -> None:
     assert kept == [("plan.pdf", data), ("note.txt", b"hi"), ("winmail.dat", packed)]
 
 
-@pytest.mark.parametrize("cut", [0, 3, 40, 200])
+@pytest.mark.parametrize(
+    ("cut", "kind"),
+    [
+        (0, FileKind.UNREAD),
+        (3, FileKind.UNREAD),
+        (40, FileKind.ATTACHMENT),
+        (200, FileKind.ATTACHMENT),
+    ],
+)
 @pytest.mark.rule("MAIL-8")
-def test_one_that_cannot_be_read_is_kept_as_it_came(cut: int) -> None:
+def test_a_broken_one_is_kept_as_it_came(cut: int, kind: FileKind) -> None:
     broken = winmail(("plan.pdf", bytes(range(256))))[:cut] + b"\xff"
 
     files = read_mail(_sent(broken)).files
 
     assert files[-1].data == broken
-    assert files[-1].kind is FileKind.ATTACHMENT
+    assert files[-1].kind is kind
+    assert bool(files[-1].reason) is (kind is FileKind.UNREAD)
